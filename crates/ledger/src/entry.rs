@@ -1,0 +1,292 @@
+//! One entry of the ledger, and the events it can tell of (design §7).
+
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Deployment, Party};
+
+/// A moment of wall-clock time in milliseconds since 1970-01-01 UTC. For people and for metrics, never for a decision
+/// (design §4 rule 3).
+/// In JSON it is RFC 3339 text with milliseconds: `2026-11-21T08:35:00.123Z`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(pub u64);
+
+impl Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&humantime::format_rfc3339_millis(self.system_time()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let time = humantime::parse_rfc3339(&text).map_err(serde::de::Error::custom)?;
+        let since = time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Ok(Timestamp(since.as_millis() as u64))
+    }
+}
+
+impl Timestamp {
+    /// The same moment for the standard library.
+    pub fn system_time(self) -> std::time::SystemTime {
+        std::time::UNIX_EPOCH + Duration::from_millis(self.0)
+    }
+
+    /// The time from `earlier` to this moment; zero where a clock ran backwards.
+    pub fn since(self, earlier: Timestamp) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+
+    /// The UTC day, as `2026-11-21`.
+    pub fn day(self) -> String {
+        let mut text = self.to_string();
+        text.truncate(10);
+        text
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// `2026-11-21T08:35:00Z`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", humantime::format_rfc3339_seconds(self.system_time()))
+    }
+}
+
+/// One entry of the chain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The entry's place in the chain, from 1: its audit id.
+    pub seq: u64,
+    /// The nonce of the swap that wrote it; entries of one swap share it (design §4 rule 2).
+    pub nonce: String,
+    /// When it was written, by the writer's wall clock.
+    pub at: Timestamp,
+    /// The deployment it is about.
+    pub deployment: Deployment,
+    /// Who wrote it: a candidate, or nobody where `verdict` or a person did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Party>,
+    /// The fencing token in force when it was written; 0 where nobody had claimed.
+    #[serde(default)]
+    pub token: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A candidate has started and can take part.
+    Announced {
+        /// How many candidates this deployment has.
+        candidates: u32,
+        /// Fresh for every process, so that two legs with one number are told apart.
+        instance: String,
+    },
+    /// The deployment was claimed for the first time.
+    DeploymentStarted,
+    /// A candidate waits behind another deployment.
+    Queued {
+        /// The id of the deployment that holds the lock.
+        behind: String,
+        /// The runner of its holder.
+        holder: String,
+    },
+    /// A candidate's preflight is finished.
+    Preflight {
+        /// What came out.
+        result: PreflightResult,
+        /// The ids of the checks that failed.
+        #[serde(default)]
+        failed: Vec<String>,
+    },
+    /// The deploy command is about to run.
+    AttemptStarted {
+        /// Counts from 1 for every holder.
+        number: u32,
+    },
+    /// The deploy command has ended, or is given up for lost.
+    AttemptFinished {
+        /// Whose attempt it was; the writer is another where the holder died.
+        party: Party,
+        /// Counts from 1 for every holder.
+        number: u32,
+        /// How it ended.
+        outcome: AttemptOutcome,
+        /// One phrase for people: `exit code 3`, `SIGKILL`.
+        #[serde(default)]
+        detail: String,
+        /// How long it ran, as far as known.
+        #[serde(with = "crate::seconds", rename = "ran_seconds")]
+        ran: Duration,
+    },
+    /// The right to deploy went from one candidate to another.
+    Failover {
+        /// Who had it; nobody where the primary never claimed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Party>,
+        /// Who has it now.
+        to: Party,
+        /// Why.
+        reason: TakeoverReason,
+    },
+    /// A person asked for the deployment to move to another candidate.
+    TransferRequested {
+        /// Who asked.
+        actor: String,
+        /// Why.
+        reason: String,
+    },
+    /// A candidate was told to stop.
+    Signalled {
+        /// `SIGINT` or `SIGTERM`.
+        signal: String,
+    },
+    /// The `on-failure` command is about to run: nobody deploys after this.
+    OnFailureStarted,
+    /// The `on-failure` command has ended.
+    OnFailureFinished {
+        /// Whether it ended with exit code 0.
+        succeeded: bool,
+        /// One phrase for people.
+        detail: String,
+    },
+    /// The deployment has come to its one end.
+    DeploymentFinished {
+        /// How.
+        outcome: Outcome,
+        /// Why, where it did not succeed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<FailureReason>,
+        /// One sentence for people.
+        #[serde(default)]
+        detail: String,
+    },
+    /// Written by a newer version; kept in the chain, without effect on what this version counts.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What a preflight came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PreflightResult {
+    /// The candidate is fit.
+    Pass,
+    /// The candidate is unfit.
+    Fail,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptOutcome {
+    /// Exit code 0, and its tree is gone.
+    Succeeded,
+    /// Another exit code.
+    ExitCode,
+    /// Death by a signal that was not ours.
+    Signal,
+    /// Stopped at `attempt-timeout` or `timeout`.
+    Timeout,
+    /// Stopped because the runner or the user said so, or by a person's transfer.
+    Stopped,
+    /// Killed because the lease could not be renewed in time.
+    Fenced,
+    /// Its holder died; recorded by who took over or closed.
+    Lost,
+}
+
+/// Why a candidate took over from another (design §2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TakeoverReason {
+    /// The command failed as often as it may.
+    PrimaryExitCode,
+    /// The command took longer than it may.
+    PrimaryTimeout,
+    /// The holder was not heard of for as long as it may be silent, or lost the store.
+    PrimaryUnreachable,
+    /// The holder's runner was told to stop.
+    PrimaryStopped,
+    /// The primary did not come within `primary-grace`.
+    PrimaryNeverAppeared,
+    /// The primary's preflight failed.
+    Preflight,
+    /// A person asked for it.
+    Manual,
+}
+
+/// Why a deployment failed; the label `failure_reason` of `deployment_failure_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureReason {
+    /// The command failed.
+    ExitCode,
+    /// The command took longer than it may.
+    Timeout,
+    /// The last candidate lost the store.
+    Unreachable,
+    /// No candidate was fit.
+    Preflight,
+    /// A health gate failed.
+    Gates,
+    /// The command succeeded, but nobody came to judge the gates.
+    GatesMissing,
+    /// Every candidate fell silent.
+    Abandoned,
+    /// Nobody claimed it in time.
+    NeverClaimed,
+    /// It was held, and a person ended it.
+    Held,
+    /// A person asked for a transfer, and nobody was left to take it.
+    Manual,
+}
+
+/// How a deployment ended (design §8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It is deployed.
+    Succeeded,
+    /// It is not, or not wholly.
+    Failed,
+    /// A person stopped it.
+    Cancelled,
+    /// It waits for a person's `unlock`.
+    Held,
+    /// A later one of the same workflow and ref came first.
+    Superseded,
+    /// It never began.
+    NeverClaimed,
+}
+
+/// Writes the enum as its JSON name, so that outputs, labels and the ledger use one spelling.
+macro_rules! display_as_json {
+    ($($name:ty),*) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.serialize(f)
+            }
+        }
+    )*};
+}
+display_as_json!(AttemptOutcome, TakeoverReason, FailureReason, Outcome);
+
+impl From<TakeoverReason> for FailureReason {
+    /// The reason of the deployment's failure when this was the last candidate's reason.
+    fn from(reason: TakeoverReason) -> Self {
+        match reason {
+            TakeoverReason::PrimaryExitCode => FailureReason::ExitCode,
+            TakeoverReason::PrimaryTimeout => FailureReason::Timeout,
+            TakeoverReason::PrimaryUnreachable => FailureReason::Unreachable,
+            TakeoverReason::PrimaryStopped => FailureReason::Abandoned,
+            TakeoverReason::PrimaryNeverAppeared => FailureReason::NeverClaimed,
+            TakeoverReason::Preflight => FailureReason::Preflight,
+            TakeoverReason::Manual => FailureReason::Manual,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What the tip knows of one deployment: enough for every decision of the protocol, without reading the chain.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Deployment, FailureReason, Outcome, Party, TakeoverReason, Timestamp};
+
+/// The state of one candidate of an unfinished deployment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CandidateState {
+    /// Who it is.
+    #[serde(flatten)]
+    pub party: Party,
+    /// The process that announced it.
+    pub instance: String,
+    /// The place of its announcement in the chain.
+    pub announced_seq: u64,
+    /// When it announced itself.
+    pub announced_at: Timestamp,
+    /// It was told to stop.
+    #[serde(default)]
+    pub signalled: bool,
+    /// Its preflight failed.
+    #[serde(default)]
+    pub unfit: bool,
+    /// It waits behind this deployment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued_behind: Option<String>,
+}
+
+/// The state of one deployment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeploymentState {
+    /// What is deployed.
+    pub deployment: Deployment,
+    /// The place of its first entry in the chain.
+    pub first_seq: u64,
+    /// The place of its newest entry in the chain: whoever waits for signs of life watches this.
+    pub last_seq: u64,
+    /// How many candidates it has, as announced; 0 where nobody announced.
+    #[serde(default)]
+    pub candidates: u32,
+    /// The announced candidates by number; emptied when it is finished.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub announced: BTreeMap<u32, CandidateState>,
+    /// Somebody claimed it.
+    #[serde(default)]
+    pub claimed: bool,
+    /// When it was first claimed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// Its deploy command was about to run, at least once.
+    #[serde(default)]
+    pub command_ran: bool,
+    /// Its `on-failure` command was about to run: nobody deploys after this.
+    #[serde(default)]
+    pub on_failure_started: bool,
+    /// Why the last takeover happened, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_failover: Option<TakeoverReason>,
+    /// The last thing heard of it is that a candidate was told to stop.
+    #[serde(default)]
+    pub signalled_last: bool,
+    /// How it ended, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    /// Why, where it did not succeed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<FailureReason>,
+    /// One sentence on its end.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+}
+
+impl DeploymentState {
+    /// Whether it has come to its end.
+    pub fn finished(&self) -> bool {
+        self.outcome.is_some()
+    }
+
+    /// Whether the candidate's preflight failed.
+    pub fn unfit(&self, candidate: u32) -> bool {
+        self.announced.get(&candidate).is_some_and(|c| c.unfit)
+    }
+
+    /// Whether the candidate was told to stop.
+    pub fn signalled(&self, candidate: u32) -> bool {
+        self.announced.get(&candidate).is_some_and(|c| c.signalled)
+    }
+
+    /// Whether every announced candidate but `except` was told to stop.
+    pub fn all_others_signalled(&self, except: u32) -> bool {
+        self.announced
+            .values()
+            .all(|c| c.party.candidate == except || c.signalled)
+    }
+
+    /// Whether a candidate has not announced itself yet.
+    pub fn awaits_announcement(&self) -> bool {
+        (self.announced.len() as u32) < self.candidates
+    }
+
+    /// The number of the candidate that announced itself last.
+    pub fn last_announced(&self) -> Option<u32> {
+        self.announced
+            .values()
+            .max_by_key(|c| c.announced_seq)
+            .map(|c| c.party.candidate)
+    }
+}

@@ -1,0 +1,261 @@
+//! The state that every ledger tip carries: what the protocol decides by, and the totals that metrics come from.
+//!
+//! A tip is a pure fold over the chain: [`Tip::extend`] is the only way to change it, and every store writes the tip in
+//! the same swap as the entries that led to it (design §7).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    CandidateState, Day, Deployment, DeploymentState, Entry, Event, FailureReason, Outcome, Party, PreflightResult,
+    Timestamp, Totals, days,
+};
+
+/// The version of the tip's shape. A tip with a larger one is never overwritten.
+pub const SCHEMA: u32 = 1;
+
+/// How many finished deployments a tip remembers, and as many that never ended (design §4 rule 2).
+pub const DEPLOYMENTS_KEPT: usize = 100;
+
+/// How many swaps a tip remembers by their nonce. Who asks looks for a swap of the last seconds; entries come at the
+/// pace of attempts, so this reaches back hours.
+pub const NONCES_KEPT: usize = 256;
+
+/// The state after the newest entry of the chain. `Tip::default()` is that of an empty chain.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tip {
+    /// The version of this shape.
+    pub schema: u32,
+    /// The place of the newest entry; 0 for an empty chain.
+    pub seq: u64,
+    /// When the chain began; tells a new ledger from an old one (`deployment_ledger_created_timestamp_seconds`).
+    pub created: Timestamp,
+    /// The largest fencing token that an entry carried: the token never restarts, even where the lease was deleted.
+    pub token: u64,
+    /// The nonces of the last [`NONCES_KEPT`] swaps, newest last.
+    pub nonces: Vec<String>,
+    /// Unfinished deployments and the last [`DEPLOYMENTS_KEPT`] finished ones, in the order of their first entry.
+    pub deployments: Vec<DeploymentState>,
+    /// By workflow and ref, the largest run number whose command ran (design §4 on superseded deployments).
+    pub newest_ran: BTreeMap<String, u64>,
+    /// The counters, since the chain began.
+    pub totals: Totals,
+    /// One aggregate a UTC day, the last 31 days, oldest first.
+    pub days: Vec<Day>,
+}
+
+/// An entry before it has its place in the chain.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draft {
+    /// The deployment it is about.
+    pub deployment: Deployment,
+    /// Who writes it; nobody for `verdict` and for people.
+    pub by: Option<Party>,
+    /// The fencing token in force; 0 where nobody has claimed.
+    pub token: u64,
+    /// What happened.
+    pub event: Event,
+}
+
+impl Tip {
+    /// The chain's next entries and the tip after them. The entries share `nonce`, the swap's, and `at`.
+    pub fn extend(&self, nonce: &str, at: Timestamp, drafts: Vec<Draft>) -> (Vec<Entry>, Tip) {
+        let mut tip = self.clone();
+        tip.schema = SCHEMA;
+        if tip.seq == 0 {
+            tip.created = at;
+        }
+        let mut entries = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            let entry = Entry {
+                seq: tip.seq + 1,
+                nonce: nonce.to_owned(),
+                at,
+                deployment: draft.deployment,
+                by: draft.by,
+                token: draft.token,
+                event: draft.event,
+            };
+            tip.apply(&entry);
+            entries.push(entry);
+        }
+        if !entries.is_empty() {
+            tip.nonces.push(nonce.to_owned());
+            let surplus = tip.nonces.len().saturating_sub(NONCES_KEPT);
+            tip.nonces.drain(..surplus);
+        }
+        (entries, tip)
+    }
+
+    /// The deployment with this id.
+    pub fn deployment(&self, id: &str) -> Option<&DeploymentState> {
+        self.deployments.iter().rev().find(|d| d.deployment.id == id)
+    }
+
+    /// Whether a swap with this nonce is in the chain, as far back as the tip remembers.
+    pub fn has_nonce(&self, nonce: &str) -> bool {
+        self.nonces.iter().rev().any(|n| n == nonce)
+    }
+
+    /// The newest attempt of the same run before `deployment`, as far as recorded.
+    pub fn earlier_attempt(&self, deployment: &Deployment) -> Option<&DeploymentState> {
+        self.deployments
+            .iter()
+            .filter(|d| {
+                d.deployment.run == deployment.run
+                    && d.deployment.id != deployment.id
+                    && d.deployment.run_attempt < deployment.run_attempt
+            })
+            .max_by_key(|d| d.deployment.run_attempt)
+    }
+
+    /// The newest deployment whose command ran.
+    pub fn last_that_ran(&self) -> Option<&DeploymentState> {
+        self.deployments
+            .iter()
+            .filter(|d| d.command_ran)
+            .max_by_key(|d| d.started_at)
+    }
+
+    /// The largest run number of `deployment`'s workflow and ref whose command ran.
+    pub fn newest_ran(&self, deployment: &Deployment) -> Option<u64> {
+        self.newest_ran.get(&deployment.line()).copied()
+    }
+
+    /// How many unfinished deployments wait behind another.
+    pub fn queue_depth(&self) -> usize {
+        self.deployments
+            .iter()
+            .filter(|d| !d.finished() && !d.claimed && d.announced.values().any(|c| c.queued_behind.is_some()))
+            .count()
+    }
+
+    fn apply(&mut self, entry: &Entry) {
+        self.seq = entry.seq;
+        self.token = self.token.max(entry.token);
+        let at = entry.at;
+        let state = deployment_mut(&mut self.deployments, &entry.deployment, entry.seq);
+        state.last_seq = entry.seq;
+        state.signalled_last = matches!(entry.event, Event::Signalled { .. });
+        let own = entry.by.as_ref().map(|p| p.candidate);
+        match &entry.event {
+            Event::Announced { candidates, instance } => {
+                state.candidates = state.candidates.max(*candidates);
+                if let Some(party) = &entry.by {
+                    state.announced.entry(party.candidate).or_insert_with(|| CandidateState {
+                        party: party.clone(),
+                        instance: instance.clone(),
+                        announced_seq: entry.seq,
+                        announced_at: at,
+                        signalled: false,
+                        unfit: false,
+                        queued_behind: None,
+                    });
+                }
+            }
+            Event::DeploymentStarted => {
+                state.claimed = true;
+                state.started_at = Some(at);
+            }
+            Event::Queued { behind, .. } => {
+                if let Some(candidate) = own.and_then(|n| state.announced.get_mut(&n)) {
+                    candidate.queued_behind = Some(behind.clone());
+                }
+            }
+            Event::Preflight { result, failed } => {
+                if let Some(candidate) = own.and_then(|n| state.announced.get_mut(&n)) {
+                    candidate.unfit = *result == PreflightResult::Fail;
+                }
+                self.totals.preflight(entry, failed);
+            }
+            Event::AttemptStarted { .. } => {
+                state.command_ran = true;
+                let newest = self.newest_ran.entry(entry.deployment.line()).or_default();
+                *newest = (*newest).max(entry.deployment.run_number);
+            }
+            Event::AttemptFinished { party, .. } => self.totals.attempt(&entry.deployment, party),
+            Event::Failover { to, reason, .. } => {
+                state.last_failover = Some(*reason);
+                self.totals.failover(to, *reason);
+                days::of(&mut self.days, at).failovers += 1;
+            }
+            Event::Signalled { .. } => {
+                if let Some(candidate) = own.and_then(|n| state.announced.get_mut(&n)) {
+                    candidate.signalled = true;
+                }
+            }
+            Event::OnFailureStarted => state.on_failure_started = true,
+            Event::DeploymentFinished { outcome, reason, detail } => {
+                self.finish(entry, *outcome, *reason, detail);
+            }
+            Event::TransferRequested { .. } | Event::OnFailureFinished { .. } | Event::Unknown => {}
+        }
+    }
+
+    /// A deployment ends once: a second end of the same deployment changes nothing.
+    fn finish(&mut self, entry: &Entry, outcome: Outcome, reason: Option<FailureReason>, detail: &str) {
+        let state = deployment_mut(&mut self.deployments, &entry.deployment, entry.seq);
+        if state.finished() {
+            return;
+        }
+        state.outcome = Some(outcome);
+        state.reason = reason;
+        detail.clone_into(&mut state.detail);
+        state.finished_at = Some(entry.at);
+        state.announced.clear();
+        let duration = state.started_at.map(|started| entry.at.since(started));
+        let failover = state.last_failover;
+        let party = entry.by.clone().unwrap_or_default();
+        let day = days::of(&mut self.days, entry.at);
+        match outcome {
+            Outcome::Succeeded => {
+                day.succeeded += 1;
+                self.totals.success(&entry.deployment, &party);
+                if let Some(reason) = failover {
+                    day.failovers_succeeded += 1;
+                    self.totals.failover_success(&party, reason);
+                }
+            }
+            Outcome::Failed | Outcome::NeverClaimed => {
+                day.failed += 1;
+                let reason = reason.unwrap_or(FailureReason::NeverClaimed);
+                self.totals.failure(&entry.deployment, &party, reason);
+            }
+            Outcome::Cancelled | Outcome::Held | Outcome::Superseded => {}
+        }
+        if let (Some(duration), Outcome::Succeeded | Outcome::Failed) = (duration, outcome) {
+            day.took(duration);
+            self.totals.duration(&entry.deployment, &party, duration);
+        }
+        forget_the_oldest(&mut self.deployments, DeploymentState::finished);
+        forget_the_oldest(&mut self.deployments, |d| !d.finished());
+    }
+}
+
+fn deployment_mut<'a>(
+    deployments: &'a mut Vec<DeploymentState>,
+    deployment: &Deployment,
+    seq: u64,
+) -> &'a mut DeploymentState {
+    let at = deployments
+        .iter()
+        .rposition(|d| d.deployment.id == deployment.id)
+        .unwrap_or_else(|| {
+            deployments.push(DeploymentState {
+                deployment: deployment.clone(),
+                first_seq: seq,
+                ..DeploymentState::default()
+            });
+            deployments.len() - 1
+        });
+    &mut deployments[at]
+}
+
+fn forget_the_oldest(deployments: &mut Vec<DeploymentState>, which: impl Fn(&DeploymentState) -> bool) {
+    while deployments.iter().filter(|d| which(d)).count() > DEPLOYMENTS_KEPT {
+        if let Some(oldest) = deployments.iter().position(&which) {
+            deployments.remove(oldest);
+        }
+    }
+}
