@@ -1,0 +1,41 @@
+# The index of entry points. What each does stands in dist-scripts/.
+.DEFAULT_GOAL := help
+.PHONY: help demo test ci-local lint fmt bench dist audit mutants bootstrap clean
+# More arguments for the script behind a target: make demo ARGS=--fail
+ARGS ?=
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## watch a deployment move from a killed primary to the secondary (ARGS: --fail, --partition)
+	@dist-scripts/demo $(ARGS)
+
+test: ## every test (ARGS: more for cargo test)
+	@dist-scripts/test $(ARGS)
+
+ci-local: ## this repository's own workflow on this machine, through act
+	@dist-scripts/ci-local $(ARGS)
+
+lint: ## format, clippy, docs, scripts, workflows, licences
+	@dist-scripts/lint $(ARGS)
+
+fmt: ## format the Rust sources
+	@cargo fmt --all
+
+bench: ## the times and sizes that the design promises (ARGS: names of benches)
+	@dist-scripts/bench $(ARGS)
+
+dist: ## static binaries for both architectures, staged and packed (x64 alone: ARGS='--arch x64')
+	@dist-scripts/dist $(ARGS)
+
+audit: ## known vulnerabilities among the dependencies (needs the network)
+	@dist-scripts/audit $(ARGS)
+
+mutants: ## change the code, see whether a test notices (hours; ARGS: for cargo mutants)
+	@dist-scripts/mutants $(ARGS)
+
+bootstrap: ## bring the tools that lint and test need
+	@dist-scripts/bootstrap $(ARGS)
+
+clean: ## remove what was built and staged; the tools in .tools stay
+	@rm -rf target dist actions/*/bin actions/*/SHA256SUMS
