@@ -1,0 +1,353 @@
+//! Takes secrets out of text before it is written anywhere: summary, annotations, ledger, issue, error text.
+//!
+//! Not responsible for outputs: they are data for later steps, and changing them would break those.
+
+use std::{
+    borrow::Cow,
+    collections::BTreeSet,
+    ops::Range,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use base64::{Engine, engine::general_purpose};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use crate::{Secret, command, credentials};
+
+/// Shorter values are not looked for: they stand in every other word.
+const SHORTEST: usize = 4;
+/// A form of a secret that is derived from a part of it must be longer, or it hits by chance.
+const SHORTEST_PART: usize = 8;
+/// What stands in the place of a secret.
+const MASK: &str = "***";
+
+/// Everything but RFC 3986's unreserved characters.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Knows secrets and replaces them, in every form they commonly take: as they are, each line of several, in base64
+/// (alone, at any offset of a longer text, and as git's `x-access-token:…`), percent-encoded, and inside JSON. The user
+/// information of URLs is replaced whether it is known or not.
+///
+/// Clones share what they know: a mask that one thread learns from a command's output holds for all writers.
+#[derive(Clone, Default)]
+pub struct Redactor {
+    known: Arc<RwLock<Known>>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// The secrets as they were given.
+    values: BTreeSet<String>,
+    /// Every form of every secret, the longest first.
+    forms: Vec<String>,
+}
+
+impl Redactor {
+    /// A redactor that knows nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Learns a secret.
+    pub fn add(&self, secret: &Secret) {
+        self.add_value(secret.expose());
+    }
+
+    /// Learns the passwords and tokens in the URLs of `text` (a store's address), as they are and decoded.
+    pub fn add_credentials_in(&self, text: &str) {
+        for found in credentials::find(text) {
+            let raw = &text[found.secret];
+            self.add_value(raw);
+            self.add_value(&percent_decode_str(raw).decode_utf8_lossy());
+        }
+    }
+
+    /// Learns from a line of streamed output that is a masking command: `::add-mask::value`, `##[add-mask]value`.
+    pub fn learn_from(&self, line: &str) {
+        if let Some(value) = command::mask_in(line) {
+            self.add_value(&value);
+        }
+    }
+
+    /// `text` without secrets.
+    pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let mut hidden: Vec<Range<usize>> = credentials::find(text)
+            .into_iter()
+            .map(|found| found.hide)
+            .collect();
+        for form in &known.forms {
+            let mut from = 0;
+            while let Some(at) = text.get(from..).and_then(|rest| rest.find(form.as_str())) {
+                hidden.push(from + at..from + at + form.len());
+                // One letter on, not behind the hit: a secret may overlap itself.
+                from += at + text[from + at..].chars().next().map_or(1, char::len_utf8);
+            }
+        }
+        if hidden.is_empty() {
+            Cow::Borrowed(text)
+        } else {
+            Cow::Owned(mask(text, hidden))
+        }
+    }
+
+    /// Whether `text` holds a known secret that is long enough to be no chance hit, or a URL with credentials.
+    /// For what must be refused rather than changed: a file that another program reads.
+    pub fn finds_secret_in(&self, text: &str) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let hit = |form: &String| form.len() >= SHORTEST_PART && text.contains(form.as_str());
+        known.forms.iter().any(hit) || credentials::has_credentials(text)
+    }
+
+    fn add_value(&self, value: &str) {
+        let value = value.trim();
+        if value.len() < SHORTEST {
+            return;
+        }
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if !known.values.insert(value.to_owned()) {
+            return;
+        }
+        let Known { values, forms } = &mut *known;
+        let all: BTreeSet<String> = values.iter().flat_map(|value| forms_of(value)).collect();
+        *forms = all.into_iter().collect();
+        forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+    }
+}
+
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Redactor")
+    }
+}
+
+/// Replaces the ranges; ranges that touch become one mask, so that the number of masks tells nothing.
+fn mask(text: &str, mut hidden: Vec<Range<usize>>) -> String {
+    hidden.sort_by_key(|range| range.start);
+    let mut clean = String::with_capacity(text.len());
+    let mut at = 0;
+    let mut masked_to = None;
+    for range in hidden {
+        if masked_to.is_none_or(|end| range.start > end) {
+            clean.push_str(&text[at..range.start]);
+            clean.push_str(MASK);
+        }
+        at = at.max(range.end);
+        masked_to = Some(at);
+    }
+    clean.push_str(&text[at..]);
+    clean
+}
+
+fn forms_of(value: &str) -> Vec<String> {
+    let mut forms = vec![value.to_owned()];
+    forms.extend(
+        value
+            .lines()
+            .map(str::trim)
+            .filter(|line| line.len() >= SHORTEST)
+            .map(String::from),
+    );
+    for set in [NON_ALPHANUMERIC, RESERVED] {
+        let encoded = utf8_percent_encode(value, set).to_string();
+        forms.push(lower_hex(&encoded));
+        forms.push(encoded.replace("%20", "+"));
+        forms.push(encoded);
+    }
+    let json = serde_json::Value::from(value).to_string();
+    forms.push(json.trim_matches('"').to_owned());
+    for whole in [value.to_owned(), format!("x-access-token:{value}")] {
+        for engine in [
+            &general_purpose::STANDARD_NO_PAD,
+            &general_purpose::URL_SAFE_NO_PAD,
+        ] {
+            forms.push(engine.encode(&whole));
+        }
+    }
+    forms.extend((0..3).flat_map(|offset| base64_inside(value, offset)));
+    forms.retain(|form| form.len() >= SHORTEST);
+    forms
+}
+
+/// The letters of base64 that `value` alone decides when it stands `offset` (mod 3) bytes into a longer text: those on
+/// the edges depend on its neighbours.
+fn base64_inside(value: &str, offset: usize) -> Vec<String> {
+    let mut bytes = vec![0; offset];
+    bytes.extend_from_slice(value.as_bytes());
+    let first = (offset * 8).div_ceil(6);
+    let last = bytes.len() * 8 / 6;
+    [
+        &general_purpose::STANDARD_NO_PAD,
+        &general_purpose::URL_SAFE_NO_PAD,
+    ]
+    .map(|engine| {
+        engine
+            .encode(&bytes)
+            .get(first..last)
+            .unwrap_or_default()
+            .to_owned()
+    })
+    .into_iter()
+    .filter(|form| form.len() >= SHORTEST_PART)
+    .collect()
+}
+
+/// `%2F` as `%2f`; what is not an escape stays.
+fn lower_hex(encoded: &str) -> String {
+    let mut rest = 0;
+    encoded
+        .chars()
+        .map(|letter| {
+            if letter == '%' {
+                rest = 2;
+                letter
+            } else if rest > 0 {
+                rest -= 1;
+                letter.to_ascii_lowercase()
+            } else {
+                letter
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn redactor(secrets: &[&str]) -> Redactor {
+        let redactor = Redactor::new();
+        for secret in secrets {
+            redactor.add(&Secret::new(*secret).expect("a secret"));
+        }
+        redactor
+    }
+
+    #[test]
+    fn a_text_without_secrets_is_handed_back_as_it_is() {
+        assert!(matches!(
+            redactor(&["canary-7f3a"]).redact("all is well"),
+            Cow::Borrowed("all is well")
+        ));
+    }
+
+    #[test]
+    fn a_secret_is_replaced_wherever_it_stands() {
+        let redactor = redactor(&["canary-7f3a"]);
+        assert_eq!(
+            redactor.redact("a canary-7f3a b canary-7f3a"),
+            "a *** b ***"
+        );
+        assert_eq!(redactor.redact("canary-7f3acanary-7f3a"), "***");
+    }
+
+    #[test]
+    fn the_longest_of_secrets_that_overlap_is_replaced_whole() {
+        let redactor = redactor(&["canary", "canary-7f3a", "7f3a-tail"]);
+        assert_eq!(redactor.redact("x canary-7f3a y"), "x *** y");
+        assert_eq!(redactor.redact("x canary-7f3a-tail y"), "x *** y");
+        assert_eq!(self::redactor(&["aXaXa"]).redact("aXaXaXa"), "***");
+    }
+
+    #[test]
+    fn values_under_four_characters_are_left_alone() {
+        assert_eq!(redactor(&["abc", "  a "]).redact("abcabc a"), "abcabc a");
+    }
+
+    #[test]
+    fn base64_of_a_secret_is_replaced_alone_behind_a_user_and_in_the_middle() {
+        let secret = "canary-7f3a-secret";
+        let redactor = redactor(&[secret]);
+        for prefix in ["", "x-access-token:", "baton:", "u:", "ab"] {
+            for suffix in ["", "\n", "tail"] {
+                let text = general_purpose::STANDARD.encode(format!("{prefix}{secret}{suffix}"));
+                let shown = redactor.redact(&text).into_owned();
+                assert!(shown.contains(MASK), "{prefix:?} {suffix:?}: {shown}");
+                let left = shown.replace(MASK, "");
+                let edges = (prefix.len() + suffix.len()) * 8 / 6 + 6;
+                assert!(left.len() <= edges, "{prefix:?} {suffix:?}: {left}");
+            }
+        }
+    }
+
+    #[test]
+    fn percent_encoded_and_json_forms_are_replaced() {
+        let redactor = redactor(&["p/ss w+rd\"ä"]);
+        for text in [
+            "p%2Fss%20w%2Brd%22%C3%A4",
+            "p%2fss%20w%2brd%22%c3%a4",
+            "p%2Fss+w%2Brd%22%C3%A4",
+            r#"p/ss w+rd\"ä"#,
+        ] {
+            assert_eq!(redactor.redact(text), MASK, "{text}");
+        }
+    }
+
+    #[test]
+    fn each_line_of_a_secret_of_several_lines_is_replaced() {
+        let redactor = redactor(&["-----BEGIN KEY-----\nMIIcanary\r\n  abc\nxyz-last\n"]);
+        assert_eq!(
+            redactor.redact("line MIIcanary and xyz-last, abc"),
+            "line *** and ***, abc"
+        );
+        assert_eq!(
+            redactor.redact(r"-----BEGIN KEY-----\nMIIcanary\r\n  abc\nxyz-last"),
+            MASK
+        );
+    }
+
+    #[test]
+    fn masks_in_streamed_output_are_learnt() {
+        let redactor = Redactor::new();
+        redactor.clone().learn_from("::add-mask::canary%25one");
+        redactor.learn_from("##[add-mask]canary-two");
+        redactor.learn_from("::notice::canary-three");
+        assert_eq!(
+            redactor.redact("canary%one canary-two canary-three"),
+            "*** *** canary-three"
+        );
+    }
+
+    #[test]
+    fn credentials_in_urls_are_replaced_and_learnt() {
+        let redactor = Redactor::new();
+        assert_eq!(
+            redactor.redact("postgres://u:canary@h/d is away"),
+            "postgres://***@h/d is away"
+        );
+        redactor.add_credentials_in("postgres://u:p%40ss-canary@h/d");
+        assert_eq!(
+            redactor.redact("password p@ss-canary, p%40ss-canary"),
+            "password ***, ***"
+        );
+    }
+
+    #[test]
+    fn a_chance_hit_of_a_short_secret_is_no_finding() {
+        let redactor = redactor(&["prod", "canary-7f3a"]);
+        assert!(!redactor.finds_secret_in("production"));
+        assert!(redactor.finds_secret_in("x canary-7f3a"));
+        assert!(redactor.finds_secret_in("https://u:p@h/"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_secret_survives(secret in "[ -~äß€]{4,40}", before in "\\PC{0,20}", after in "\\PC{0,20}") {
+            let trimmed = secret.trim();
+            prop_assume!(trimmed.len() >= SHORTEST && !MASK.contains(trimmed) && !trimmed.contains(MASK));
+            let redactor = redactor(&[&secret]);
+            let text = format!("{before}{secret}{after}");
+            let shown = redactor.redact(&text).into_owned();
+            // A mask between the pieces of a secret could make it up again only if the secret holds the mask.
+            prop_assert!(!shown.contains(trimmed), "{} in {}", trimmed, shown);
+            let encoded = utf8_percent_encode(trimmed, NON_ALPHANUMERIC).to_string();
+            prop_assert_eq!(redactor.redact(&encoded), MASK);
+        }
+    }
+}
