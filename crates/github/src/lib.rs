@@ -1,1 +1,21 @@
-//! To be written.
+//! GitHub's REST API, as far as baton asks it anything (design §3).
+//!
+//! Responsible for: requests that follow GitHub's published description to the letter, on github.com and on GitHub
+//! Enterprise Server; answers in tolerant types of our own, so that a value GitHub adds tomorrow breaks nothing; and a
+//! strict line between an answer and the lack of one ([`Unknown`]): a rate limit or a broken connection never reads as
+//! "no" (design §11).
+//!
+//! Not responsible for: what follows from an answer. Nothing that GitHub says enters the lease's safety
+//! (design §4 rule 7).
+
+mod client;
+mod error;
+mod job;
+mod rerun;
+mod token;
+
+pub use client::{Client, ClientOptions};
+pub use error::{GitHubError, Unknown};
+pub use job::{Conclusion, Job, Status};
+pub use rerun::{OurJob, Rerun, Unclear, rerun_kind};
+pub use token::{InvalidToken, Token};
