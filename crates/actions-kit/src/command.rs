@@ -57,8 +57,8 @@ impl Reader {
 
 /// Writes workflow commands. Every text goes through the redactor.
 ///
-/// [`Commands::finish`] must be called before the process ends: the tenth annotation of a level waits for it, since it
-/// may have to stand for all that came after it.
+/// The tenth annotation of a level waits for [`Commands::finish`], since it may have to stand for all that come after
+/// it. Dropping finishes too, but tells no error; `std::process::exit` does neither.
 #[derive(Debug)]
 pub struct Commands<W: Write> {
     writer: W,
@@ -236,6 +236,13 @@ impl<W: Write> Commands<W> {
     }
 }
 
+impl<W: Write> Drop for Commands<W> {
+    fn drop(&mut self) {
+        // An early return must not lose annotations. Nobody is left to hear of an error.
+        let _ = self.finish();
+    }
+}
+
 /// Escapes a command's data.
 pub fn escape_data(text: &str) -> String {
     text.replace('%', "%25")
@@ -319,7 +326,7 @@ mod tests {
         let mut bytes = Vec::new();
         let mut commands = Commands::new(&mut bytes, reader, redactor);
         write(&mut commands).expect("written");
-        commands.finish().expect("finished");
+        drop(commands);
         String::from_utf8(bytes).expect("utf-8")
     }
 
@@ -370,6 +377,16 @@ mod tests {
         );
         assert!(errors[9].ends_with("e: 24"), "{}", errors[9]);
         assert!(text.contains("::warning title=w::kept\n"), "{text}");
+    }
+
+    #[test]
+    fn finishing_twice_writes_nothing_twice() {
+        let text = written(Reader::Runner, |to| {
+            (0..12).try_for_each(|n| to.notice("n", &n.to_string()))?;
+            to.finish()?;
+            to.finish()
+        });
+        assert_eq!(text.lines().count(), 10);
     }
 
     #[test]

@@ -49,12 +49,15 @@ pub fn without_credentials(text: &str) -> String {
 pub(crate) fn find(text: &str) -> Vec<Found> {
     let mut found = Vec::new();
     let mut from = 0;
-    while let Some(at) = text[from..].find("://") {
-        let start = from + at + "://".len();
-        let scheme = text[..start - "://".len()]
-            .rsplit(|letter: char| !is_scheme(letter))
-            .next()
-            .unwrap_or_default();
+    while let Some(at) = text[from..].find("//") {
+        let start = from + at + "//".len();
+        let scheme = text[from..start - "//".len()].strip_suffix(':');
+        let scheme = scheme.map(|before| {
+            before
+                .rsplit(|letter: char| !is_scheme(letter))
+                .next()
+                .unwrap_or_default()
+        });
         let end = start + text[start..].find(ends_url).unwrap_or(text.len() - start);
         find_in_url(text, scheme, start..end, &mut found);
         from = end;
@@ -72,7 +75,7 @@ fn ends_url(letter: char) -> bool {
         || matches!(letter, '"' | '\'' | '`' | '<' | '>' | '|')
 }
 
-fn find_in_url(text: &str, scheme: &str, rest: Range<usize>, found: &mut Vec<Found>) {
+fn find_in_url(text: &str, scheme: Option<&str>, rest: Range<usize>, found: &mut Vec<Found>) {
     let url = &text[rest.clone()];
     let query = url.find('?').unwrap_or(url.len());
     // RFC 3986 ends the authority at the first slash. A password with a slash that nobody encoded is one all the same,
@@ -89,10 +92,11 @@ fn find_in_url(text: &str, scheme: &str, rest: Range<usize>, found: &mut Vec<Fou
     });
     if let Some(at) = at {
         let user = &url[..at];
-        let ssh = scheme.ends_with("ssh");
+        // Without a scheme it may be a path (`a//b@2`), or a URL whose colon was forgotten: only a password tells.
+        let user_is_name = scheme.is_none_or(|scheme| scheme.ends_with("ssh"));
         let secret = match user.find(':') {
             Some(colon) if colon + 1 < user.len() => Some(colon + 1..user.len()),
-            _ if user.is_empty() || ssh => None,
+            _ if user.is_empty() || user_is_name => None,
             _ => Some(0..user.trim_end_matches(':').len()),
         };
         if let Some(secret) = secret {
@@ -153,6 +157,8 @@ mod tests {
                 "url=\"https://***@a\" x@y",
             ),
             ("ssh://git:canary@host/x", "ssh://***@host/x"),
+            ("postgres//u:canary@host/d", "postgres//***@host/d"),
+            ("x//y https://u:canary@host", "x//y https://***@host"),
         ] {
             assert!(has_credentials(text), "{text}");
             assert_eq!(without_credentials(text), clean);
@@ -174,6 +180,8 @@ mod tests {
             "https://host/?password=",
             "mail someone@host",
             "git@host:o/r.git",
+            "packages//b@2",
+            "// see a@b",
         ] {
             assert!(!has_credentials(text), "{text}");
             assert_eq!(without_credentials(text), text);

@@ -287,3 +287,6 @@ fn modes_of(table: &Table) -> String {
             .join(", ")
     )
 }
+
+#[cfg(test)]
+mod tests;

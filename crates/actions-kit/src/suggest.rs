@@ -56,7 +56,7 @@ mod tests {
             ("rolle", "role", 1),
             ("rale", "role", 1),
             ("rloe", "role", 1),
-            ("verdict", "deploy", 7),
+            ("kitten", "sitting", 3),
         ] {
             assert_eq!(distance(one, other), wanted, "{one} {other}");
         }

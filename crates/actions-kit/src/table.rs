@@ -1,7 +1,7 @@
 //! The table that describes an action: the one source of its inputs, outputs, modes, flags and exit codes (design §8).
 //!
 //! Not responsible for reading values ([`Table::parse`]) or for the texts made from it ([`Table::help_text`],
-//! [`contract`](crate::contract)).
+//! the module `contract`).
 
 use std::collections::BTreeSet;
 
