@@ -8,6 +8,7 @@
 //! anything of GitHub's environment (the binaries).
 
 mod lock;
+pub mod protocol;
 mod record;
 pub mod store;
 mod timing;

@@ -31,7 +31,7 @@ pub struct Timing {
 }
 
 /// How many sends of one unanswered write may be under way at once (design §4).
-pub const SENDS_AT_ONCE: usize = 4;
+pub(crate) const SENDS_AT_ONCE: usize = 4;
 
 /// How much faster one host's clock may run than another's: the 1.1 of design §4 rule 4, in percent.
 const CLOCK_RATE_PERCENT: u32 = 110;

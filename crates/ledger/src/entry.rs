@@ -154,6 +154,14 @@ pub enum Event {
         /// One phrase for people.
         detail: String,
     },
+    /// Nobody goes on until a person decides (`unlock`).
+    Held {
+        /// Why the holder is not simply followed by another.
+        reason: TakeoverReason,
+        /// One sentence for people.
+        #[serde(default)]
+        detail: String,
+    },
     /// The deployment has come to its one end.
     DeploymentFinished {
         /// How.

@@ -40,6 +40,7 @@ impl Entry {
             Event::OnFailureStarted => format!("{who} runs on-failure"),
             Event::OnFailureFinished { succeeded: true, .. } => format!("on-failure of {who} succeeded"),
             Event::OnFailureFinished { detail, .. } => format!("on-failure of {who} failed ({detail})"),
+            Event::Held { reason, detail } => format!("held for a person to decide: {reason}: {detail}"),
             Event::DeploymentFinished { outcome, reason, detail } => {
                 let ended = match outcome {
                     Outcome::Succeeded => "succeeded",

@@ -47,6 +47,9 @@ pub struct DeploymentState {
     /// Somebody claimed it.
     #[serde(default)]
     pub claimed: bool,
+    /// Who held it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<Party>,
     /// When it was first claimed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,

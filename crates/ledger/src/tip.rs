@@ -157,6 +157,7 @@ impl Tip {
             Event::DeploymentStarted => {
                 state.claimed = true;
                 state.started_at = Some(at);
+                state.holder.clone_from(&entry.by);
             }
             Event::Queued { behind, .. } => {
                 if let Some(candidate) = own.and_then(|n| state.announced.get_mut(&n)) {
@@ -177,6 +178,7 @@ impl Tip {
             Event::AttemptFinished { party, .. } => self.totals.attempt(&entry.deployment, party),
             Event::Failover { to, reason, .. } => {
                 state.last_failover = Some(*reason);
+                state.holder = Some(to.clone());
                 self.totals.failover(to, *reason);
                 days::of(&mut self.days, at).failovers += 1;
             }
@@ -185,11 +187,14 @@ impl Tip {
                     candidate.signalled = true;
                 }
             }
+            Event::Held { detail, .. } => detail.clone_into(&mut state.detail),
             Event::OnFailureStarted => state.on_failure_started = true,
             Event::DeploymentFinished { outcome, reason, detail } => {
                 self.finish(entry, *outcome, *reason, detail);
             }
-            Event::TransferRequested { .. } | Event::OnFailureFinished { .. } | Event::Unknown => {}
+            Event::TransferRequested { .. }
+            | Event::OnFailureFinished { .. }
+            | Event::Unknown => {}
         }
     }
 
@@ -206,7 +211,8 @@ impl Tip {
         state.announced.clear();
         let duration = state.started_at.map(|started| entry.at.since(started));
         let failover = state.last_failover;
-        let party = entry.by.clone().unwrap_or_default();
+        // Who closes for a dead holder counts under the holder's role and group (design §7).
+        let party = state.holder.clone().or_else(|| entry.by.clone()).unwrap_or_default();
         let day = days::of(&mut self.days, entry.at);
         match outcome {
             Outcome::Succeeded => {
