@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::prctl;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{getppid, setsid, write};
 
 use crate::cgroup::Cgroup;
@@ -331,6 +331,8 @@ fn spawn(
         {
             return Err(errno.into());
         }
+        // The watchdog's blocked signals are inherited; the command must hear SIGTERM.
+        SigSet::empty().thread_set_mask()?;
         // Away from our session: signals for our group do not reach it, and the supervisor tells the tree by its session.
         setsid()?;
         // One more net: the top process dies with the watchdog even where nobody else is left to kill it.
@@ -340,7 +342,7 @@ fn spawn(
         }
         Ok(())
     };
-    // SAFETY: the closure runs between fork and exec. It makes only direct system calls (write, setsid, prctl, getppid), all
+    // SAFETY: the closure runs between fork and exec. It makes only direct system calls (write, sigmask, setsid, prctl, getppid), all
     // async-signal-safe, and neither allocates nor takes a lock; errors are made of plain numbers.
     unsafe { command.pre_exec(in_child) };
     // The handle is dropped: the watchdog collects all its children itself.

@@ -2,6 +2,7 @@
 //!
 //! `supervise <folder> <containment> <kill time> <grace>`, times in milliseconds. Orders, one a line:
 //! `feed <ms>` (once), `keep <ms>` (feed that much, every 50 ms), `start <timeout ms or ->` (runs `<folder>/command`),
+//! `elsewhere <name>` (runs it in that folder),
 //! `stop`, `now`, `clear`, `child` (a child of its own, in a process group of its own), `tail`, `launch`, `quit`.
 
 use std::fs::File;
@@ -81,9 +82,9 @@ async fn supervise(args: Vec<String>) -> Result<(), Box<dyn std::error::Error>> 
                         keep = time;
                         supervisor.feed(boottime::now() + time.unwrap_or_default());
                     }
-                    "start" => match supervisor.start(CommandSpec {
+                    "start" | "elsewhere" => match supervisor.start(CommandSpec {
                         script: std::fs::read_to_string(folder.join("command"))?,
-                        cwd: folder.clone(),
+                        cwd: if word == "start" { folder.clone() } else { folder.join(argument) },
                         env: std::env::vars_os().collect(),
                         timeout: time,
                     }) {
