@@ -262,53 +262,57 @@ fn unescape_data(text: &str) -> String {
         .replace("%25", "%")
 }
 
-/// The value of a masking command, where `line` is one. The runner takes `::` behind white space, `##[` anywhere, and
-/// the name in any case.
-pub(crate) fn mask_in(line: &str) -> Option<String> {
-    let line = line.trim_end_matches(['\r', '\n']);
-    let after = |marker: &str, end: &str| {
-        let rest = if marker == "::" {
-            line.trim_start().strip_prefix(marker)?
-        } else {
-            line.split_once(marker)?.1
+/// The values of the masking commands in a line of output, which are hardly ever more than one. The runner takes `::`
+/// behind white space, `##[` anywhere, and the name in any case.
+pub(crate) fn masks_in(line: &str) -> impl Iterator<Item = String> {
+    let parts = may_command(line).then(|| line.split(['\r', '\n']));
+    parts.into_iter().flatten().filter_map(|part| {
+        let start = part.trim_start_matches(ignored);
+        let (head, data) = match start.strip_prefix("::") {
+            Some(rest) => rest.split_once("::")?,
+            None => part.split_once("##[")?.1.split_once(']')?,
         };
-        let (head, data) = rest.split_once(end)?;
         let name = head.split_whitespace().next()?;
         name.eq_ignore_ascii_case("add-mask")
             .then(|| unescape_data(data))
-    };
-    after("::", "::").or_else(|| after("##[", "]"))
+    })
 }
 
 /// A line of foreign text that no runner takes for a command. `::` at its start becomes `: :`, `##[` anywhere becomes
 /// `## [`. A carriage return counts as a line break: the runner reads it so.
 pub fn neutralise(line: &str) -> Cow<'_, str> {
-    if !line.contains("::") && !line.contains("##[") {
+    if !may_command(line) {
         return Cow::Borrowed(line);
     }
-    let parts: Vec<String> = line
-        .split('\r')
-        .map(|part| {
-            part.split('\n')
-                .map(neutralise_part)
-                .collect::<Vec<_>>()
-                .join("\n")
-        })
-        .collect();
-    Cow::Owned(parts.join("\r"))
+    Cow::Owned(
+        line.split_inclusive(['\r', '\n'])
+            .map(neutralise_part)
+            .collect(),
+    )
+}
+
+/// Whether a closer look is needed. Every line of a deploy command comes by here, and a search for single letters is
+/// what the standard library does fastest.
+fn may_command(line: &str) -> bool {
+    let line = line.strip_suffix('\n').unwrap_or(line);
+    line.contains('#')
+        || line.contains('\r')
+        || line.contains('\n')
+        || line.trim_start_matches(ignored).starts_with("::")
 }
 
 fn neutralise_part(part: &str) -> String {
     let part = part.replace("##[", "## [");
-    // White space to .NET, and what a terminal does not show.
-    let ignored = |letter: char| {
-        letter.is_whitespace() || letter.is_control() || "\u{feff}\u{200b}\u{180e}".contains(letter)
-    };
     let start = part.len() - part.trim_start_matches(ignored).len();
     match part[start..].strip_prefix("::") {
         Some(rest) => format!("{}: :{rest}", &part[..start]),
         None => part,
     }
+}
+
+/// What may stand before a command: white space to .NET, and what a terminal does not show.
+fn ignored(letter: char) -> bool {
+    letter.is_whitespace() || letter.is_control() || "\u{feff}\u{200b}\u{180e}".contains(letter)
 }
 
 #[cfg(test)]
@@ -426,13 +430,14 @@ mod tests {
             ("::add-mask::abc", Some("abc")),
             ("  ::ADD-MASK::a%0Ab%25\r\n", Some("a\nb%")),
             ("::add-mask x=y::abc", Some("abc")),
+            ("progress\r::add-mask::abc", Some("abc")),
             ("log: ##[add-mask]abc", Some("abc")),
             ("text ::add-mask::abc", None),
             ("::add-masks::abc", None),
             ("::add-mask", None),
             ("::::", None),
         ] {
-            assert_eq!(mask_in(line).as_deref(), value, "{line}");
+            assert_eq!(masks_in(line).next().as_deref(), value, "{line}");
         }
     }
 

@@ -68,7 +68,7 @@ impl Redactor {
 
     /// Learns from a line of streamed output that is a masking command: `::add-mask::value`, `##[add-mask]value`.
     pub fn learn_from(&self, line: &str) {
-        if let Some(value) = command::mask_in(line) {
+        for value in command::masks_in(line) {
             self.add_value(&value);
         }
     }
@@ -257,7 +257,9 @@ mod tests {
 
     #[test]
     fn values_under_four_characters_are_left_alone() {
-        assert_eq!(redactor(&["abc", "  a "]).redact("abcabc a"), "abcabc a");
+        // `YWJj` is the base64 form of `abc`.
+        let text = "abcabc a YWJj";
+        assert_eq!(redactor(&["abc", "  a "]).redact(text), text);
     }
 
     #[test]
@@ -273,6 +275,15 @@ mod tests {
                 let edges = (prefix.len() + suffix.len()) * 8 / 6 + 6;
                 assert!(left.len() <= edges, "{prefix:?} {suffix:?}: {left}");
             }
+        }
+    }
+
+    #[test]
+    fn the_header_that_git_sends_for_a_token_is_replaced_whole() {
+        let redactor = redactor(&["canary-7f3a-secret"]);
+        for text in ["canary-7f3a-secret", "x-access-token:canary-7f3a-secret"] {
+            let header = format!("basic {}", general_purpose::STANDARD_NO_PAD.encode(text));
+            assert_eq!(redactor.redact(&header), "basic ***");
         }
     }
 
