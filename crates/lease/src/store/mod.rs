@@ -3,6 +3,8 @@
 //! A store knows nothing of phases, roles or time. It keeps, per lock, one record and one chain of entries with the tip
 //! after the newest, and swaps them atomically when both are still what the writer saw.
 
+pub mod git;
+
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use ledger::{Entry, Timestamp, Tip};
@@ -54,8 +56,9 @@ pub struct Write {
 /// What came of a send.
 #[derive(Debug)]
 pub enum Swap {
-    /// It took effect, now or by an earlier send of the same write; the version of what is known to be in the store
-    /// (the part that was not written keeps the version of `expected`).
+    /// It took effect, now or by an earlier send of the same write. The version is the one that *this write* left
+    /// behind, never a newer one that somebody else made since (the writer would take foreign entries for its own and
+    /// write over them); the part that was not written keeps the version of `expected`.
     Won(Version),
     /// The store says that something else is there. By itself this decides nothing: an earlier send of the same write
     /// may have taken effect and been followed by others (design §4 rule 2).

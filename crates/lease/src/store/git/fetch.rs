@@ -1,0 +1,234 @@
+//! Reads lease and ledger with one fetch.
+
+use std::path::Path;
+
+use super::{
+    batch::{self, Object},
+    command::Git,
+    failure::Judge,
+    layout,
+    push::Refs,
+    scratch,
+};
+use crate::{
+    LockName,
+    store::{Snapshot, StoreError, Version},
+};
+
+/// How often a read that fell between the two parts of one swap is repeated.
+const TORN_READS: usize = 3;
+
+/// What earlier reads left for the next.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    /// The newest snapshot, as long as the scratch repository is known to hold just that.
+    known: Option<Snapshot>,
+    /// The ledger's boundary is drawn: later fetches bring what follows it, and need no depth.
+    has_ledger: bool,
+}
+
+impl Reader {
+    /// Whether this ledger commit is in the scratch repository.
+    pub(super) fn knows(&self, ledger: &str) -> bool {
+        self.known
+            .as_ref()
+            .is_some_and(|k| k.version.ledger.as_deref() == Some(ledger))
+    }
+
+    /// Fetches both refs and reads them.
+    pub(super) async fn read(
+        &mut self,
+        repository: &Path,
+        url: &str,
+        lock: &LockName,
+        refs: &Refs,
+        git: &Git,
+        judge: &Judge,
+    ) -> Result<Snapshot, StoreError> {
+        let mut repeats = TORN_READS;
+        loop {
+            // Taken out until the fetch is over: one that is broken off leaves the repository in a state unknown.
+            let known = self.known.take();
+            if known.is_none() {
+                sweep(repository);
+            }
+            let quiet = fetch(repository, url, refs, !self.has_ledger, git, judge).await?;
+            if let Some(known) = known.filter(|_| quiet) {
+                self.known = Some(known.clone());
+                return Ok(known);
+            }
+            let (snapshot, torn) = decode(repository, lock, refs, git, judge).await?;
+            self.has_ledger |= snapshot.version.ledger.is_some();
+            self.known = Some(snapshot.clone());
+            if !torn || repeats == 0 {
+                return Ok(snapshot);
+            }
+            repeats -= 1;
+        }
+    }
+}
+
+/// Removes the locks of a fetch that was killed. Reads are one at a time, and sends take no lock here.
+fn sweep(repository: &Path) {
+    for file in ["shallow.lock", "packed-refs.lock"] {
+        let _ = std::fs::remove_file(repository.join(file));
+    }
+    scratch::remove_locks(&repository.join("refs/baton"));
+}
+
+/// Brings the scratch repository's refs in line with the server's. Says whether git had nothing to tell, as it does
+/// where no ref has moved.
+///
+/// A fetch with a depth asks the server for objects even where nothing has moved, so only the first that finds a ledger
+/// has one; after it, an unchanged pair of refs costs a listing alone.
+async fn fetch(
+    repository: &Path,
+    url: &str,
+    refs: &Refs,
+    with_depth: bool,
+    git: &Git,
+    judge: &Judge,
+) -> Result<bool, StoreError> {
+    let folder = refs.lease.trim_end_matches("/lease");
+    let spec = format!("+{folder}/*:{folder}/*");
+    let mut arguments = vec![
+        "--git-dir=.",
+        "fetch",
+        // A pattern: a ref that is not there is no error, and --prune forgets one that is there no more.
+        "--prune",
+        "--no-tags",
+        "--atomic",
+        "--no-write-fetch-head",
+        "--no-auto-maintenance",
+        "--no-recurse-submodules",
+    ];
+    if with_depth {
+        arguments.push("--depth=1");
+    }
+    arguments.extend(["--", url, &spec]);
+    let answer = git
+        .run(repository, arguments, &[])
+        .await
+        .map_err(|e| judge.not_run(&e))?;
+    if answer.status.success() {
+        Ok(answer.stderr.trim().is_empty())
+    } else {
+        Err(judge.failed(&answer))
+    }
+}
+
+/// What the fetched refs hold, and whether one of them shows a swap that the other does not show yet.
+async fn decode(
+    repository: &Path,
+    lock: &LockName,
+    refs: &Refs,
+    git: &Git,
+    judge: &Judge,
+) -> Result<(Snapshot, bool), StoreError> {
+    let mut names = vec![
+        refs.lease.clone(),
+        format!("{}:{}", refs.lease, layout::RECORD),
+        refs.ledger.clone(),
+    ];
+    names.extend(
+        layout::TIP
+            .iter()
+            .map(|file| format!("{}:{file}", refs.ledger)),
+    );
+    let mut objects = batch::read(repository, &names, git, judge)
+        .await?
+        .into_iter();
+    let mut next = || objects.next().flatten();
+    let (lease, record_file, ledger) = (next(), next(), next());
+    let files = [next(), next(), next(), next()];
+
+    let mut snapshot = Snapshot::default();
+    let mut replaced_ledger = None;
+    if let Some(commit) = &lease {
+        let foreign = |detail: String| foreign(&refs.lease, &detail, judge);
+        let file = blob(commit, record_file.as_ref(), layout::RECORD).map_err(foreign)?;
+        snapshot.record = Some(layout::read_record(file, lock).map_err(foreign)?);
+        snapshot.version.lease = Some(commit.oid.clone());
+        let message = commit.message();
+        replaced_ledger = layout::replaced_ledger(&message).map(|r| r.map(str::to_owned));
+    }
+    let mut replaced_lease = None;
+    if let Some(commit) = &ledger {
+        let foreign = |detail: String| foreign(&refs.ledger, &detail, judge);
+        let mut contents: [&[u8]; 4] = [&[]; 4];
+        for ((content, file), name) in contents.iter_mut().zip(&files).zip(layout::TIP) {
+            *content = blob(commit, file.as_ref(), name).map_err(foreign)?;
+        }
+        let read = layout::read_tip(contents).map_err(foreign)?;
+        snapshot.tip = read.tip;
+        replaced_lease = read.replaced_lease;
+        snapshot.version.ledger = Some(commit.oid.clone());
+    }
+    let torn = is_torn(
+        &snapshot.version,
+        replaced_ledger.as_ref(),
+        replaced_lease.as_ref(),
+    );
+    Ok((snapshot, torn))
+}
+
+/// Whether one part was written by a swap whose other part is not in sight: what that swap replaced still stands there.
+/// Commits never come back, so this is exact.
+fn is_torn(
+    version: &Version,
+    replaced_ledger: Option<&Option<String>>,
+    replaced_lease: Option<&Option<String>>,
+) -> bool {
+    replaced_ledger == Some(&version.ledger) || replaced_lease == Some(&version.lease)
+}
+
+fn blob<'a>(commit: &Object, file: Option<&'a Object>, name: &str) -> Result<&'a [u8], String> {
+    if commit.kind != "commit" {
+        return Err(format!("it is a {}, not a commit", commit.kind));
+    }
+    match file {
+        Some(file) if file.kind == "blob" => Ok(&file.content),
+        _ => Err(format!("its commit holds no {name}")),
+    }
+}
+
+/// Something that is not ours on one of our refs.
+pub(super) fn foreign(name: &str, detail: &str, judge: &Judge) -> StoreError {
+    StoreError::Foreign {
+        what: format!("{name} of {}", judge.place()),
+        detail: format!(
+            "{detail}; look at it with git fetch, and when it is not wanted delete it with git push <repository> :{name}"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(lease: &str, ledger: &str) -> Version {
+        let part = |p: &str| (!p.is_empty()).then(|| p.to_owned());
+        Version {
+            lease: part(lease),
+            ledger: part(ledger),
+        }
+    }
+
+    #[test]
+    fn a_part_that_still_is_what_the_others_swap_replaced_makes_a_read_torn() {
+        let old = Some("old".to_owned());
+        assert!(is_torn(&version("new", "old"), Some(&old), None));
+        assert!(is_torn(&version("old", "new"), None, Some(&old)));
+        assert!(is_torn(&version("new", ""), Some(&None), None));
+        assert!(is_torn(&version("", "new"), None, Some(&None)));
+    }
+
+    #[test]
+    fn whole_swaps_heartbeats_and_appends_are_not_torn() {
+        let old = Some("old".to_owned());
+        assert!(!is_torn(&version("new", "new"), Some(&old), Some(&old)));
+        assert!(!is_torn(&version("beat", "new"), None, Some(&old)));
+        assert!(!is_torn(&version("new", "later"), Some(&old), None));
+        assert!(!is_torn(&version("a", "b"), None, None));
+    }
+}

@@ -1,0 +1,261 @@
+//! How record, tip and entries lie in commits (design §5): which files, which messages, and how they are read back.
+//!
+//! The lease's commit has no parent and carries `record.json`. A ledger commit follows the one before and carries the
+//! tip, in four files so that what a swap leaves unchanged is not sent again. A swap of both names in each part what the
+//! other part replaced: a server that moves two refs one after the other can be caught between them.
+
+use ledger::{Entry, Tip};
+use serde_json::{Map, Value};
+
+use crate::{LockName, Record, SCHEMA};
+
+/// The record's file.
+pub(super) const RECORD: &str = "record.json";
+
+/// The tip's files: the first holds what the others do not.
+pub(super) const TIP: [&str; 4] = ["tip.json", "deployments.json", "totals.json", "days.json"];
+
+/// The keys of the tip that have a file of their own, in the order of [`TIP`].
+const SPLIT: [&str; 3] = ["deployments", "totals", "days"];
+
+/// In `tip.json`: the lease's commit that the newest swap replaced, where it replaced one.
+const REPLACED_LEASE: &str = "replaced_lease";
+
+/// In the lease's message: the ledger's commit that the same swap replaced.
+const REPLACED_LEDGER: &str = "Replaces-Ledger: ";
+
+/// What stands for "there was none".
+const NONE: &str = "none";
+
+/// The record as its file.
+pub(super) fn record_file(record: &Record) -> serde_json::Result<Vec<u8>> {
+    lines(serde_json::to_vec_pretty(record)?)
+}
+
+/// The lease's commit message. `replaced_ledger` is given where the same swap replaces the ledger.
+pub(super) fn record_message(record: &Record, replaced_ledger: Option<Option<&str>>) -> String {
+    let Record {
+        phase,
+        token,
+        holder,
+        deployment,
+        ..
+    } = record;
+    let told = format!("{phase}, token {token}, {holder} [{}]", deployment.id);
+    let subject: String = told
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    match replaced_ledger {
+        Some(replaced) => format!(
+            "{subject}\n\n{REPLACED_LEDGER}{}\n",
+            replaced.unwrap_or(NONE)
+        ),
+        None => format!("{subject}\n"),
+    }
+}
+
+/// The ledger's commit that the lease's message says was replaced.
+pub(super) fn replaced_ledger(message: &str) -> Option<Option<&str>> {
+    let named = message
+        .lines()
+        .find_map(|l| l.strip_prefix(REPLACED_LEDGER))?;
+    Some(Some(named).filter(|n| *n != NONE))
+}
+
+/// The tip as its files, in the order of [`TIP`].
+pub(super) fn tip_files(
+    tip: &Tip,
+    replaced_lease: Option<Option<&str>>,
+) -> serde_json::Result<Vec<Vec<u8>>> {
+    let mut rest = match serde_json::to_value(tip)? {
+        Value::Object(rest) => rest,
+        other => Map::from_iter([("tip".to_owned(), other)]),
+    };
+    let split: Vec<Value> = SPLIT
+        .iter()
+        .map(|key| rest.remove(*key).unwrap_or(Value::Null))
+        .collect();
+    if let Some(replaced) = replaced_lease {
+        rest.insert(
+            REPLACED_LEASE.to_owned(),
+            Value::from(replaced.unwrap_or(NONE)),
+        );
+    }
+    std::iter::once(Value::Object(rest))
+        .chain(split)
+        .map(|v| lines(serde_json::to_vec_pretty(&v)?))
+        .collect()
+}
+
+/// One entry's commit message: the subject for people, the whole entry as JSON below.
+pub(super) fn entry_message(entry: &Entry) -> serde_json::Result<String> {
+    Ok(format!(
+        "{}\n\n{}\n",
+        entry.subject(),
+        serde_json::to_string_pretty(entry)?
+    ))
+}
+
+/// The entry in a commit message.
+///
+/// # Errors
+/// One phrase on what is wrong with it.
+pub(super) fn read_entry(message: &str) -> Result<Entry, String> {
+    let (_, body) = message
+        .split_once("\n\n")
+        .ok_or("its message holds no entry")?;
+    serde_json::from_str(body).map_err(|e| format!("the entry in its message cannot be read ({e})"))
+}
+
+/// The record in its file.
+///
+/// # Errors
+/// One phrase on what is wrong with it.
+pub(super) fn read_record(file: &[u8], lock: &LockName) -> Result<Record, String> {
+    let value: Value =
+        serde_json::from_slice(file).map_err(|e| format!("{RECORD} is not JSON ({e})"))?;
+    check_schema(&value, SCHEMA)?;
+    let record: Record =
+        serde_json::from_value(value).map_err(|e| format!("{RECORD} cannot be read ({e})"))?;
+    if record.lock != *lock {
+        return Err(format!(
+            "the record is that of the lock {:?}",
+            record.lock.as_str()
+        ));
+    }
+    Ok(record)
+}
+
+/// A tip read back.
+#[derive(Debug)]
+pub(super) struct TipRead {
+    pub(super) tip: Tip,
+    /// The lease's commit that the same swap replaced, where it wrote the lease too.
+    pub(super) replaced_lease: Option<Option<String>>,
+}
+
+/// The tip in its files, in the order of [`TIP`].
+///
+/// # Errors
+/// One phrase on what is wrong with it.
+pub(super) fn read_tip(files: [&[u8]; 4]) -> Result<TipRead, String> {
+    let mut values = Vec::with_capacity(files.len());
+    for (name, file) in TIP.iter().zip(files) {
+        let value: Value =
+            serde_json::from_slice(file).map_err(|e| format!("{name} is not JSON ({e})"))?;
+        values.push(value);
+    }
+    let mut split = values.split_off(1);
+    let Some(Value::Object(mut whole)) = values.pop() else {
+        return Err(format!("{} is not an object", TIP[0]));
+    };
+    let schema = whole.get("schema").cloned().unwrap_or_default();
+    check_schema(&serde_json::json!({ "schema": schema }), ledger::SCHEMA)?;
+    let replaced_lease = match whole.remove(REPLACED_LEASE) {
+        Some(Value::String(named)) => Some(Some(named).filter(|n| n != NONE)),
+        _ => None,
+    };
+    for (key, value) in SPLIT.iter().zip(split.drain(..)) {
+        whole.insert((*key).to_owned(), value);
+    }
+    let tip = serde_json::from_value(Value::Object(whole))
+        .map_err(|e| format!("the tip cannot be read ({e})"))?;
+    Ok(TipRead {
+        tip,
+        replaced_lease,
+    })
+}
+
+fn check_schema(value: &Value, known: u32) -> Result<(), String> {
+    match value.get("schema").and_then(Value::as_u64) {
+        Some(schema) if schema <= u64::from(known) => Ok(()),
+        Some(schema) => Err(format!(
+            "it was written in schema {schema} by a newer version, this one knows {known}; update baton"
+        )),
+        None => Err("it names no schema".to_owned()),
+    }
+}
+
+fn lines(mut json: Vec<u8>) -> serde_json::Result<Vec<u8>> {
+    json.push(b'\n');
+    Ok(json)
+}
+
+#[cfg(test)]
+mod tests {
+    use ledger::{Deployment, Draft, Event, Party, Timestamp};
+
+    use super::*;
+
+    fn tip() -> Tip {
+        let party = Party {
+            candidate: 1,
+            ..Party::default()
+        };
+        let draft = |event| Draft {
+            deployment: Deployment {
+                id: "o/r/1/1".into(),
+                ..Deployment::default()
+            },
+            by: Some(party.clone()),
+            token: 3,
+            event,
+        };
+        let announced = Event::Announced {
+            candidates: 2,
+            instance: "i".into(),
+        };
+        Tip::default()
+            .extend(
+                "n",
+                Timestamp(5),
+                vec![draft(announced), draft(Event::DeploymentStarted)],
+            )
+            .1
+    }
+
+    fn read(files: &[Vec<u8>]) -> Result<TipRead, String> {
+        read_tip([&files[0], &files[1], &files[2], &files[3]])
+    }
+
+    #[test]
+    fn a_tip_survives_the_way_through_its_files() {
+        for replaced in [None, Some(None), Some(Some("abc"))] {
+            let files = tip_files(&tip(), replaced).unwrap();
+            let back = read(&files).unwrap();
+            assert_eq!(back.tip, tip());
+            assert_eq!(back.replaced_lease, replaced.map(|r| r.map(str::to_owned)));
+        }
+    }
+
+    #[test]
+    fn a_tip_of_a_newer_schema_is_refused() {
+        let newer = Tip {
+            schema: ledger::SCHEMA + 1,
+            ..tip()
+        };
+        let refused = read(&tip_files(&newer, None).unwrap()).unwrap_err();
+        assert!(refused.contains("newer version"), "{refused}");
+    }
+
+    #[test]
+    fn the_lease_names_the_ledger_that_its_swap_replaced() {
+        assert_eq!(replaced_ledger("deploying\n"), None);
+        assert_eq!(replaced_ledger("x\n\nReplaces-Ledger: none\n"), Some(None));
+        assert_eq!(
+            replaced_ledger("x\n\nReplaces-Ledger: abc\n"),
+            Some(Some("abc"))
+        );
+    }
+
+    #[test]
+    fn an_event_of_a_newer_version_survives_reading() {
+        let deployment = serde_json::to_value(Deployment::default()).unwrap();
+        let body = serde_json::json!({
+            "seq": 4, "nonce": "n", "at": Timestamp(1), "deployment": deployment, "event": "sealed", "by_whom": "x",
+        });
+        let entry = read_entry(&format!("subject\n\n{body}")).unwrap();
+        assert_eq!((entry.seq, entry.event), (4, Event::Unknown));
+    }
+}
