@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
+/// What the names of our cgroups begin with.
+const PREFIX: &str = "baton-";
+
 /// Why there is no cgroup to be had. Texts are fragments that fit "failed to …".
 #[derive(Debug, thiserror::Error)]
 pub enum CgroupError {
@@ -35,9 +38,11 @@ pub(crate) struct Cgroup {
 }
 
 impl Cgroup {
-    /// Makes `name` below the cgroup of this process.
-    pub(crate) fn create(name: &str) -> Result<Self, CgroupError> {
-        let path = own_folder()?.join(name);
+    /// Makes `baton-<own pid>-<number>` below the cgroup of this process.
+    pub(crate) fn create(number: u32) -> Result<Self, CgroupError> {
+        let parent = own_folder()?;
+        remove_stale(&parent);
+        let path = parent.join(format!("{PREFIX}{}-{number}", std::process::id()));
         fs::create_dir(&path).map_err(|source| CgroupError::Io {
             path: path.clone(),
             source,
@@ -94,6 +99,24 @@ fn remove_below(path: &Path) {
         }
     }
     let _left = fs::remove_dir(path);
+}
+
+/// Removes what supervisors left that were killed in the same instant as their watchdogs.
+fn remove_stale(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| {
+            name.strip_prefix(PREFIX)?
+                .split_once('-')?
+                .0
+                .parse::<u32>()
+                .ok()
+        });
+        if owner.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists()) {
+            // Refused while a process is in it.
+            remove_below(&entry.path());
+        }
+    }
 }
 
 /// The folder of the cgroup that this process is in.
@@ -194,6 +217,28 @@ mod tests {
             )
             .is_empty()
         );
+    }
+
+    #[test]
+    fn what_dead_supervisors_left_is_removed_and_nothing_else() {
+        let parent = tempfile::tempdir().unwrap();
+        let own = format!("baton-{}-1", std::process::id());
+        // Pids end at 4194304 (proc_sys_kernel(5), pid_max).
+        for name in [
+            "baton-4194305-1/made-by-the-command",
+            own.as_str(),
+            "baton-x",
+            "other-4194305-1",
+        ] {
+            fs::create_dir_all(parent.path().join(name)).unwrap();
+        }
+        remove_stale(parent.path());
+        let mut left: Vec<_> = fs::read_dir(parent.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        assert_eq!(left, [own.as_str(), "baton-x", "other-4194305-1"]);
     }
 
     #[test]

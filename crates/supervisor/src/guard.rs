@@ -34,7 +34,7 @@ const SILENCE: Duration = Duration::from_secs(3);
 const DRAIN: Duration = Duration::from_millis(500);
 /// Between two kill passes after a takeover.
 const RETRY: Duration = Duration::from_millis(2);
-const RETRY_LATE: Duration = Duration::from_millis(100);
+const RETRY_LATE: Duration = Duration::from_millis(200);
 
 /// What the caller wants.
 pub(crate) enum Request {
@@ -255,12 +255,13 @@ impl Guard {
             .state
             .deadline
             .is_some_and(|deadline| boottime::now() >= deadline);
-        if past && !running.swept {
-            running.swept = true;
+        if past {
             sweep(self.watchdog.id().cast_signed(), running.cgroup.as_ref());
-            // Asked anew, so that an answer proves that the watchdog runs after the deadline.
-            self.state.unanswered = Some(Instant::now());
-            return self.say(&ToWatchdog::Ping);
+            if !std::mem::replace(&mut running.swept, true) {
+                // Asked anew, so that it is judged from the deadline on.
+                self.state.unanswered = Some(Instant::now());
+                return self.say(&ToWatchdog::Ping);
+            }
         }
         // Past the deadline there is no time for patience: the whole of it is the kill time (design §4 rule 4).
         let patience = if running.swept {
@@ -278,11 +279,20 @@ impl Guard {
     }
 
     fn ping(&mut self) {
+        let Some(running) = &self.state.running else {
+            return;
+        };
+        // An answer that was under way at the deadline says nothing about the time after it.
+        let every = if running.swept {
+            PING_EVERY.min(self.kill_time / 8)
+        } else {
+            PING_EVERY
+        };
         let due = self
             .state
             .last_ping
-            .is_none_or(|last| last.elapsed() >= PING_EVERY);
-        if self.state.running.is_some() && due && self.state.unanswered.is_none() {
+            .is_none_or(|last| last.elapsed() >= every);
+        if due && self.state.unanswered.is_none() {
             let now = Instant::now();
             self.state.last_ping = Some(now);
             self.state.unanswered = Some(now);

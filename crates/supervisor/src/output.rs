@@ -26,6 +26,9 @@ pub type LineObserver = Box<dyn FnMut(&[u8]) + Send>;
 const PIPE_SIZE: i32 = 1 << 20;
 /// Read at once. Small enough to stay in the processor's cache.
 const CHUNK: usize = 64 << 10;
+/// Output that follows earlier output this closely is gathered for as long, instead of waking this process for every line of
+/// a command that writes without pause. Nobody sees the difference; the command gets the processor.
+const GATHER: Duration = Duration::from_millis(1);
 /// Read at most from one stream while draining: more than a pipe holds, so that a process that was not killed and goes on
 /// writing cannot keep a drain going.
 const DRAINED_AT_MOST: usize = 2 * PIPE_SIZE as usize;
@@ -143,8 +146,12 @@ struct Pump {
 
 impl Pump {
     fn run(mut self) {
+        let mut copied_at: Option<Instant> = None;
         while self.sources.iter().any(Option::is_some) {
             let Ok(()) = self.wait() else { break };
+            if copied_at.is_some_and(|at| at.elapsed() < GATHER) {
+                thread::sleep(GATHER);
+            }
             let _count = self.shared.wake.read();
             let (asked, draining, closing) = {
                 let drain = lock(&self.shared.drain);
@@ -154,6 +161,9 @@ impl Pump {
                 let mut left = if draining { DRAINED_AT_MOST } else { 1 };
                 while left > 0 {
                     let copied = self.copy(stream);
+                    if copied > 0 {
+                        copied_at = Some(Instant::now());
+                    }
                     left = if copied == 0 {
                         0
                     } else {

@@ -108,7 +108,7 @@ impl Supervisor {
     fn launch_only(options: Options) -> Result<Self, SupervisorError> {
         prctl::set_child_subreaper(true).map_err(SupervisorError::Subreaper)?;
         if options.containment == Containment::Cgroup {
-            Cgroup::create(&format!("baton-{}-0", std::process::id()))?.remove();
+            Cgroup::create(0)?.remove();
         }
         let sinks = own_output().map_err(resource("standard output"))?;
         let (output, ends) =
@@ -244,11 +244,10 @@ impl Supervisor {
     }
 
     fn make_cgroup(&self) -> Result<Option<Cgroup>, SupervisorError> {
-        let name = format!("baton-{}-{}", std::process::id(), self.starts);
         match self.containment {
             Containment::Subreaper => Ok(None),
-            Containment::Auto => Ok(Cgroup::create(&name).ok()),
-            Containment::Cgroup => Ok(Some(Cgroup::create(&name)?)),
+            Containment::Auto => Ok(Cgroup::create(self.starts).ok()),
+            Containment::Cgroup => Ok(Some(Cgroup::create(self.starts)?)),
         }
     }
 

@@ -25,7 +25,7 @@ use crate::wire::{Order, ToSupervisor};
 /// Between two kill passes while the tree should be dying.
 const RETRY: Duration = Duration::from_millis(2);
 /// Between two kill passes once the kill time is over: there is nothing more to win, so spare the host.
-const RETRY_LATE: Duration = Duration::from_millis(100);
+const RETRY_LATE: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {

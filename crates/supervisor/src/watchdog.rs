@@ -124,6 +124,8 @@ impl Watchdog {
                 Ok(())
             }
             ToWatchdog::Stop { now } => {
+                // A command that had ended by itself before was not stopped.
+                self.advance()?;
                 if let Some(tree) = &mut self.tree {
                     tree.stop(now, boottime::now());
                 }

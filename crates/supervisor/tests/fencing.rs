@@ -318,3 +318,33 @@ fn feeding_keeps_a_command_alive_far_past_its_first_deadline() {
         run.notes()
     );
 }
+
+#[test]
+fn killing_the_supervisors_whole_group_does_not_reach_the_watchdog_which_kills_the_tree() {
+    for containment in CONTAINMENTS {
+        let mut run = Run::new(containment, STUBBORN);
+        run.started();
+        all_four_write(&run);
+        let group = nix::unistd::Pid::from_raw(-i32::try_from(run.supervisor()).unwrap());
+        nix::sys::signal::kill(group, SIGKILL).unwrap();
+        run.dies();
+        wait_for(
+            || !lives(run.watchdog),
+            || "the watchdog to end after its work".to_owned(),
+        );
+    }
+}
+
+#[test]
+fn supervisor_and_watchdog_killed_in_one_instant_take_the_top_process_with_them() {
+    let mut run = Run::new("subreaper", r#"exec bash "$W" "$D""#);
+    run.started();
+    // Stopped first, so that neither can act on the other's death.
+    for pid in [run.supervisor(), run.watchdog] {
+        signal(pid, SIGSTOP);
+        wait_for(|| state(pid) == Some('T'), || format!("{pid} to stop"));
+    }
+    signal(run.supervisor(), SIGKILL);
+    signal(run.watchdog, SIGKILL);
+    run.dies();
+}

@@ -207,17 +207,19 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        let mut pids = self.tree();
-        pids.extend([self.supervisor(), self.watchdog]);
-        for pid in pids.into_iter().filter(|&pid| pid != 0) {
-            let _gone = kill(pid_of(pid), Signal::SIGKILL);
-        }
+        let _gone = kill(pid_of(self.supervisor()), Signal::SIGKILL);
         let _collected = self.child.wait();
-        // Until the orphans are gone as well, the folder cannot be removed for good.
+        // The watchdog then tidies up; what it may not kill is killed here.
         let until = Instant::now() + SOON;
-        while !self.tree().is_empty() && Instant::now() < until {
+        while self.watchdog != 0 && (lives(self.watchdog) || !self.tree().is_empty()) {
+            let _continued = kill(pid_of(self.watchdog), Signal::SIGCONT);
             for pid in self.tree() {
                 let _gone = kill(pid_of(pid), Signal::SIGKILL);
+            }
+            if Instant::now() > until {
+                let _gone = kill(pid_of(self.watchdog), Signal::SIGKILL);
+                eprintln!("a watchdog did not end by itself");
+                break;
             }
             std::thread::sleep(Duration::from_millis(5));
         }
