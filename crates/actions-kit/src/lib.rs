@@ -4,6 +4,44 @@
 //! It knows nothing of leases, ledgers or deployments beyond their names, and it speaks no network protocol. Every
 //! entry point takes an [`Environment`], arguments or a writer that are handed in: nothing here reads the process's
 //! own environment after start, and nothing prints by itself.
+//!
+//! ```
+//! use actions_kit::{Environment, Exit, ExitCode, GitHubContext, Input, Kind, Table};
+//!
+//! const TABLE: Table = Table {
+//!     action: "greet",
+//!     about: "greets somebody",
+//!     modes: &[],
+//!     inputs: &[
+//!         Input::new("name", Kind::Text, "Who is greeted.").required(),
+//!         Input::new("patience", Kind::DURATION, "How long to wait for an answer.").with_default("5m"),
+//!     ],
+//!     flags: &[],
+//!     outputs: &[],
+//!     exit_codes: &[
+//!         Exit { code: ExitCode::Success, help: "greeted" },
+//!         Exit { code: ExitCode::WrongInput, help: "an input is wrong" },
+//!     ],
+//! };
+//!
+//! fn run(environment: &Environment, args: &[std::ffi::OsString]) -> ExitCode {
+//!     if let Some(text) = TABLE.answer(args) {
+//!         print!("{text}");
+//!         return ExitCode::Success;
+//!     }
+//!     let (inputs, mut wrong) = TABLE.read(environment, args);
+//!     let context = GitHubContext::read(environment, &mut wrong);
+//!     if let Err(wrong) = wrong.into_result(()) {
+//!         return wrong.report(environment, std::io::stdout());
+//!     }
+//!     println!("{} greets {}", context.actor.unwrap_or_default(), inputs.text("name"));
+//!     ExitCode::Success
+//! }
+//!
+//! assert!(TABLE.check().is_empty());
+//! assert_eq!(run(&Environment::from([("INPUT_NAME", "Ada")]), &[]), ExitCode::Success);
+//! assert_eq!(run(&Environment::default(), &["--patience=soon".into()]), ExitCode::WrongInput);
+//! ```
 
 mod arguments;
 pub mod candidate_file;

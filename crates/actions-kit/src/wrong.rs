@@ -4,7 +4,7 @@
 
 use std::{fmt, io::Write};
 
-use crate::{Commands, Redactor, markdown};
+use crate::{Commands, Environment, ExitCode, Redactor, Summary, command::Reader, markdown};
 
 /// One finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,6 +123,29 @@ impl WrongInputs {
         format!("### ❌ Wrong inputs\n\n{table}")
     }
 
+    /// Tells everybody: annotations for a runner or one block for a person on `writer`, and a section of the step
+    /// summary. The code to end with comes back whether or not that could be written: it is the last word either way.
+    pub fn report<W: Write>(&self, environment: &Environment, writer: W) -> ExitCode {
+        let mut writer = writer;
+        let reader = Reader::of(environment);
+        let told = match reader {
+            Reader::Runner => self.annotate(&mut Commands::new(
+                &mut writer,
+                reader,
+                self.redactor.clone(),
+            )),
+            Reader::Person => writer
+                .write_all(self.text().as_bytes())
+                .and_then(|()| writer.flush()),
+        };
+        let mut summary = Summary::new();
+        summary.paragraph(&self.markdown());
+        if let (Ok(()), Err(error)) = (told, summary.write(environment, &self.redactor)) {
+            let _ = writeln!(writer, "failed to {error}: {}", error.source);
+        }
+        ExitCode::WrongInput
+    }
+
     /// One error annotation for each finding.
     ///
     /// # Errors
@@ -161,3 +184,77 @@ impl fmt::Debug for WrongInputs {
 }
 
 impl std::error::Error for WrongInputs {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Secret;
+
+    fn wrong() -> WrongInputs {
+        let redactor = Redactor::new();
+        redactor.add(&Secret::new("canary-7f3a").expect("a secret"));
+        let mut wrong = WrongInputs::new(redactor);
+        for number in 1..=12 {
+            wrong.push(
+                &format!("input-{number}"),
+                "canary-7f3a",
+                "a number",
+                "set it",
+            );
+        }
+        wrong
+    }
+
+    fn reported(environment: &Environment) -> String {
+        let mut bytes = Vec::new();
+        assert_eq!(
+            wrong().report(environment, &mut bytes),
+            ExitCode::WrongInput
+        );
+        String::from_utf8(bytes).expect("utf-8")
+    }
+
+    #[test]
+    fn a_runner_gets_annotations_and_a_summary() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("summary.md");
+        let path_text = path.to_string_lossy();
+        let environment = Environment::from([
+            ("GITHUB_ACTIONS", "true"),
+            ("GITHUB_STEP_SUMMARY", &*path_text),
+        ]);
+        let log = reported(&environment);
+        assert!(log.starts_with(
+            "::error title=wrong input%3A input-1::input-1: seen ***; wanted a number; set it\n"
+        ));
+        assert_eq!(log.lines().count(), 10);
+        assert!(
+            log.contains("input-12"),
+            "the last annotation stands for the rest: {log}"
+        );
+        let summary = std::fs::read_to_string(path).expect("a summary");
+        assert!(
+            summary.contains("| `input-12` | \\*\\*\\* | a number | set it |"),
+            "{summary}"
+        );
+    }
+
+    #[test]
+    fn a_person_gets_one_block() {
+        assert_eq!(reported(&Environment::default()), wrong().text());
+        assert!(
+            wrong()
+                .text()
+                .starts_with("12 inputs are wrong:\n  input-1\n    seen:   ***\n")
+        );
+    }
+
+    #[test]
+    fn a_summary_that_cannot_be_written_is_told_and_changes_no_exit_code() {
+        let environment = Environment::from([("GITHUB_STEP_SUMMARY", "/nonexistent/summary.md")]);
+        assert!(
+            reported(&environment)
+                .contains("failed to append the summary to /nonexistent/summary.md: ")
+        );
+    }
+}
