@@ -10,6 +10,7 @@
 mod lock;
 pub mod protocol;
 mod record;
+pub mod shell;
 pub mod store;
 mod timing;
 

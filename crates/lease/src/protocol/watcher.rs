@@ -166,7 +166,8 @@ impl Watcher {
         }
         let (since, error) = self.failing_since.as_ref()?;
         let patience = if self.view.is_none() {
-            STORE_PATIENCE.min(self.config.queue_timeout)
+            // The run's true conclusion is worth waiting for: a candidate may be deploying all the while.
+            STORE_PATIENCE.max(self.config.pickup_timeout)
         } else {
             self.config.queue_timeout.max(STORE_PATIENCE)
         };

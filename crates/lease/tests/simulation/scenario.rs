@@ -193,17 +193,23 @@ fn a_primary_that_never_comes_is_replaced_after_the_grace() {
 
 #[test]
 fn a_primary_that_announced_itself_and_died_holds_the_standby_back_a_minute() {
-    let mut world = World::new(6, Timing::GIT, CALM);
-    let primary = world.add_candidate(Duration::ZERO, candidate(1, 1, 2), works(30));
-    // Its claim is the second write: the crash comes between the two.
-    world.fault(Duration::from_millis(260), Fault::Crash(primary));
-    world.add_candidate(SECOND, candidate(1, 2, 2), works(30));
-    world.run_until(secs(3600));
-    fine(&world);
-    if world.chain.iter().any(|e| matches!(e.event, Event::Announced { .. }) && e.by.as_ref().unwrap().candidate == 1) {
-        assert!(world.starts[0].0 >= secs(55), "{:?}\n{}", world.starts, world.log.join("\n"));
+    let mut died_in_between = 0;
+    for seed in 0..60 {
+        let mut world = World::new(seed, Timing::GIT, CALM);
+        let primary = world.add_candidate(Duration::ZERO, candidate(1, 1, 2), works(30));
+        world.fault(Duration::from_millis(150), Fault::Crash(primary));
+        world.add_candidate(SECOND, candidate(1, 2, 2), works(30));
+        world.run_until(secs(3600));
+        fine(&world);
+        assert_eq!(end(&world), (Outcome::Succeeded, None));
+        let by = |number| move |e: &&ledger::Entry| e.by.as_ref().is_some_and(|p| p.candidate == number);
+        if world.chain.iter().filter(by(1)).count() == 1 {
+            died_in_between += 1;
+            assert!(world.starts[0].0 >= secs(57), "{:?}\n{}", world.starts, world.log.join("\n"));
+            assert_eq!(takeovers(&world), [TakeoverReason::PrimaryUnreachable]);
+        }
     }
-    assert_eq!(end(&world), (Outcome::Succeeded, None));
+    assert!(died_in_between > 5, "the scenario came up {died_in_between} times only");
 }
 
 #[test]
@@ -248,7 +254,8 @@ fn three_candidates_are_tried_in_turn() {
 fn when_both_hosts_die_verdict_ends_it_as_abandoned() {
     let world = a_pair(10, [works(90), works(90)], &[(30, Fault::Crash(0)), (31, Fault::Crash(1))]);
     assert_eq!(end(&world), (Outcome::Failed, Some(FailureReason::Abandoned)));
-    assert!(world.now < secs(200), "{:?}", world.now);
+    let last = world.chain.last().unwrap().at.0 - world.chain[0].at.0;
+    assert!(last < 120_000, "{last} ms");
 }
 
 #[test]

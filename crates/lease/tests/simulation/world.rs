@@ -331,10 +331,10 @@ impl World {
         }
         if self.now < host.frozen_until {
             let thaw = host.frozen_until;
-            host.waiting.push(input);
-            if host.waiting.len() == 1 {
-                self.at(thaw, Happening::Deliver(index, Input::Tick));
+            if !matches!(input, Input::Tick) {
+                host.waiting.push(input);
             }
+            self.at(thaw, Happening::Deliver(index, Input::Tick));
             return;
         }
         for input in std::mem::take(&mut self.hosts[index].waiting) {
@@ -511,7 +511,7 @@ impl World {
         }
         let answered = sent != Duration::MAX && !self.is_cut(host) && !self.dice.chance(self.weather.lost_percent);
         let result = match (answered, already || fits) {
-            (true, true) => SwapAnswer::Won(self.store.version.clone()),
+            (true, true) => SwapAnswer::Won(left_behind(write)),
             (true, false) => SwapAnswer::Lost,
             (false, _) if sent == Duration::MAX => return,
             (false, _) => {
@@ -525,11 +525,10 @@ impl World {
 
     fn apply(&mut self, host: usize, write: &Write) {
         self.past.push((self.now, self.store.clone()));
-        self.writes += 1;
         if let Some(record) = &write.record {
             self.judge_record(host, record);
             self.store.record = Some(record.clone());
-            self.store.version.lease = Some(format!("l{}", self.writes));
+            self.store.version.lease = Some(format!("lease-{}", write.nonce));
         }
         if !write.entries.is_empty() {
             for entry in &write.entries {
@@ -538,7 +537,7 @@ impl World {
                 self.chain.push(entry.clone());
             }
             self.store.tip = write.tip.clone();
-            self.store.version = Version { ledger: Some(format!("g{}", self.writes)), ..self.store.version.clone() };
+            self.store.version.ledger = Some(format!("ledger-{}", write.nonce));
         }
     }
 
@@ -576,5 +575,17 @@ impl World {
             Event::OnFailureStarted if rolled_back => self.problem(format!("{id} is rolled back twice")),
             _ => {}
         }
+    }
+}
+
+/// The version that a write leaves, whatever others have written since.
+fn left_behind(write: &Write) -> Version {
+    Version {
+        lease: write.record.as_ref().map(|_| format!("lease-{}", write.nonce)).or(write.expected.lease.clone()),
+        ledger: if write.entries.is_empty() {
+            write.expected.ledger.clone()
+        } else {
+            Some(format!("ledger-{}", write.nonce))
+        },
     }
 }
