@@ -32,12 +32,19 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// The ref without `refs/heads/` or `refs/tags/`, as metrics label it.
+    /// The branch, as metrics label it. Tags and pull requests share one label each: every one of them is new, and the
+    /// totals keep every label value for ever.
     pub fn branch(&self) -> &str {
-        self.git_ref
-            .strip_prefix("refs/heads/")
-            .or_else(|| self.git_ref.strip_prefix("refs/tags/"))
-            .unwrap_or(&self.git_ref)
+        match self
+            .git_ref
+            .strip_prefix("refs/")
+            .and_then(|kind| kind.split_once('/'))
+        {
+            Some(("heads", branch)) => branch,
+            Some(("tags", _)) => "tags/*",
+            Some(("pull", _)) => "pull/*",
+            _ => &self.git_ref,
+        }
     }
 
     /// The key under which run numbers of this deployment are compared with others'.
@@ -86,6 +93,10 @@ pub struct Party {
 impl fmt::Display for Party {
     /// `candidate 1 (primary, runner-a)`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "candidate {} ({}, {})", self.candidate, self.role, self.runner)
+        write!(
+            f,
+            "candidate {} ({}, {})",
+            self.candidate, self.role, self.runner
+        )
     }
 }

@@ -22,15 +22,19 @@ impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let time = humantime::parse_rfc3339(&text).map_err(serde::de::Error::custom)?;
-        let since = time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let since = time
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
         Ok(Timestamp(since.as_millis() as u64))
     }
 }
 
 impl Timestamp {
-    /// The same moment for the standard library.
+    /// The same moment for the standard library. A clock that is past the year 9999 is taken to stand at its end: later
+    /// moments cannot be written down.
     pub fn system_time(self) -> std::time::SystemTime {
-        std::time::UNIX_EPOCH + Duration::from_millis(self.0)
+        const END_OF_9999: u64 = 253_402_300_799_999;
+        std::time::UNIX_EPOCH + Duration::from_millis(self.0.min(END_OF_9999))
     }
 
     /// The time from `earlier` to this moment; zero where a clock ran backwards.
@@ -49,7 +53,11 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     /// `2026-11-21T08:35:00Z`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", humantime::format_rfc3339_seconds(self.system_time()))
+        write!(
+            f,
+            "{}",
+            humantime::format_rfc3339_seconds(self.system_time())
+        )
     }
 }
 
@@ -71,8 +79,21 @@ pub struct Entry {
     #[serde(default)]
     pub token: u64,
     /// What happened.
-    #[serde(flatten)]
+    #[serde(flatten, deserialize_with = "event_or_unknown")]
     pub event: Event,
+}
+
+/// Reads an event, or [`Event::Unknown`] where a newer version gave an event of ours a value that we do not know: one
+/// entry that cannot be read in full must not hide the chain.
+fn event_or_unknown<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Event, D::Error> {
+    let fields = serde_json::Map::deserialize(deserializer)?;
+    if !fields
+        .get("event")
+        .is_some_and(serde_json::Value::is_string)
+    {
+        return Err(serde::de::Error::missing_field("event"));
+    }
+    Ok(Event::deserialize(serde_json::Value::Object(fields)).unwrap_or(Event::Unknown))
 }
 
 /// What happened.
@@ -173,7 +194,7 @@ pub enum Event {
         #[serde(default)]
         detail: String,
     },
-    /// Written by a newer version; kept in the chain, without effect on what this version counts.
+    /// Written by a newer version; it stays in the chain as it is, without effect on what this version counts.
     #[serde(other)]
     Unknown,
 }

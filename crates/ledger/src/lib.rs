@@ -16,11 +16,12 @@ mod summary;
 mod tip;
 mod totals;
 
-pub use days::{Day, DAYS_KEPT};
+pub use days::{DAYS_KEPT, Day, Figures};
 pub use deployment::{Deployment, Party, Role};
 pub use entry::{
-    AttemptOutcome, Entry, Event, FailureReason, Outcome, PreflightResult, TakeoverReason, Timestamp,
+    AttemptOutcome, Entry, Event, FailureReason, Outcome, PreflightResult, TakeoverReason,
+    Timestamp,
 };
 pub use summary::{CandidateState, DeploymentState};
-pub use tip::{Draft, Tip, DEPLOYMENTS_KEPT, NONCES_KEPT, SCHEMA};
-pub use totals::{Counter, Histogram, Labels, Totals, DURATION_BUCKETS};
+pub use tip::{DEPLOYMENTS_KEPT, DETAIL_KEPT, Draft, LINES_KEPT, NONCES_KEPT, SCHEMA, Tip};
+pub use totals::{Counter, DURATION_BUCKETS, Histogram, Labels, Totals};

@@ -44,10 +44,16 @@ mod tests {
 
     #[test]
     fn a_duration_survives_the_round_trip_to_the_millisecond() {
-        for millis in [0, 1, 999, 1000, 1001, 22_000, 62_345, 86_400_000, 86_400_001] {
+        for millis in [
+            0, 1, 999, 1000, 1001, 22_000, 62_345, 86_400_000, 86_400_001,
+        ] {
             let held = Holds(Duration::from_millis(millis));
             let text = serde_json::to_string(&held).unwrap();
-            assert_eq!(serde_json::from_str::<Holds>(&text).unwrap(), held, "{text}");
+            assert_eq!(
+                serde_json::from_str::<Holds>(&text).unwrap(),
+                held,
+                "{text}"
+            );
         }
     }
 

@@ -1,65 +1,185 @@
 //! The one line that tells a person what an entry says: the subject of its commit, so that `git log` reads as an audit
 //! trail.
+//!
+//! Words first; the ledger's own name of a reason follows in brackets, so that a line can be searched for by it.
 
-use crate::{AttemptOutcome, Entry, Event, Outcome, PreflightResult};
+use crate::{
+    AttemptOutcome, Entry, Event, FailureReason, Outcome, PreflightResult, TakeoverReason,
+};
+
+/// The most characters of a subject before the deployment's id. Long texts stand whole in the entry.
+const LONGEST: usize = 160;
 
 impl Entry {
-    /// One line in plain words, without a line break, naming the deployment last.
+    /// One line in plain words, without a line break or another control character, the deployment last:
+    /// `candidate 2 (secondary, runner-b) takes over from candidate 1 (primary, runner-a), which fell silent
+    /// (primary_unreachable) [octo/shop/4711/1]`.
     pub fn subject(&self) -> String {
+        let told = self.told();
+        let mut line: String = told.chars().take(LONGEST).collect();
+        if told.chars().nth(LONGEST).is_some() {
+            line.push('…');
+        }
+        format!("{line} [{}]", self.deployment.id)
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect()
+    }
+
+    fn told(&self) -> String {
         let who = self
             .by
             .as_ref()
-            .map_or_else(|| "verdict or a person".to_owned(), ToString::to_string);
-        let told = match &self.event {
+            .map_or_else(|| "no candidate".to_owned(), ToString::to_string);
+        match &self.event {
             Event::Announced { candidates, .. } => format!("{who} is ready, one of {candidates}"),
-            Event::DeploymentStarted => format!("{who} starts the deployment of {}", self.deployment.version),
-            Event::Queued { behind, holder } => format!("{who} waits behind {behind} on {holder}"),
-            Event::Preflight { result: PreflightResult::Pass, .. } => format!("{who} is fit"),
-            Event::Preflight { result: PreflightResult::Fail, failed } => {
-                format!("{who} is unfit: {}", failed.join(", "))
+            Event::DeploymentStarted => {
+                format!(
+                    "{who} starts to deploy {} for {}",
+                    self.deployment.version, self.deployment.actor
+                )
+            }
+            Event::Queued { behind, holder } => {
+                format!("{who} waits behind {behind}, which {holder} carries out")
+            }
+            Event::Preflight {
+                result: PreflightResult::Pass,
+                ..
+            } => format!("{who} passed its preflight"),
+            Event::Preflight {
+                result: PreflightResult::Fail,
+                failed,
+            } if failed.is_empty() => {
+                format!("{who} failed its preflight")
+            }
+            Event::Preflight {
+                result: PreflightResult::Fail,
+                failed,
+            } => {
+                format!("{who} failed its preflight: {}", failed.join(", "))
             }
             Event::AttemptStarted { number } => format!("{who} runs attempt {number}"),
-            Event::AttemptFinished { party, number, outcome, detail, ran } => {
+            Event::AttemptFinished {
+                party,
+                number,
+                outcome,
+                detail,
+                ran,
+            } => {
                 let ended = match outcome {
                     AttemptOutcome::Succeeded => "succeeded",
                     AttemptOutcome::ExitCode | AttemptOutcome::Signal => "failed",
-                    AttemptOutcome::Timeout => "timed out",
+                    AttemptOutcome::Timeout => "took too long and was killed",
                     AttemptOutcome::Stopped => "was stopped",
-                    AttemptOutcome::Fenced => "was killed: the lease could not be renewed",
-                    AttemptOutcome::Lost => "was lost with its holder",
+                    AttemptOutcome::Fenced => "was killed because the lease could not be renewed",
+                    AttemptOutcome::Lost => "was lost with its runner",
                 };
-                let detail = if detail.is_empty() { String::new() } else { format!(" ({detail})") };
-                format!("attempt {number} of {party} {ended}{detail} after {} s", ran.as_secs())
+                format!(
+                    "attempt {number} of {party} {ended} after {} s{}",
+                    ran.as_secs(),
+                    in_brackets(detail)
+                )
             }
-            Event::Failover { from, to, reason } => match from {
-                Some(from) => format!("{to} takes over from {from}: {reason}"),
-                None => format!("{to} takes over: {reason}"),
-            },
-            Event::TransferRequested { actor, reason } => format!("{actor} asks for a transfer: {reason}"),
+            Event::Failover {
+                from: Some(from),
+                to,
+                reason,
+            } => {
+                format!("{to} takes over from {from}, {} ({reason})", which(*reason))
+            }
+            Event::Failover {
+                from: None,
+                to,
+                reason,
+            } => {
+                format!(
+                    "{to} takes over from the primary, {} ({reason})",
+                    which(*reason)
+                )
+            }
+            Event::TransferRequested { actor, reason } => {
+                format!("{actor} asks for another candidate: {reason}")
+            }
             Event::Signalled { signal } => format!("{who} was told to stop by {signal}"),
-            Event::OnFailureStarted => format!("{who} runs on-failure"),
-            Event::OnFailureFinished { succeeded: true, .. } => format!("on-failure of {who} succeeded"),
-            Event::OnFailureFinished { detail, .. } => format!("on-failure of {who} failed ({detail})"),
-            Event::Held { reason, detail } => format!("held for a person to decide: {reason}: {detail}"),
-            Event::DeploymentFinished { outcome, reason, detail } => {
+            Event::OnFailureStarted => {
+                format!("{who} runs on-failure, and nobody deploys after it")
+            }
+            Event::OnFailureFinished {
+                succeeded: true, ..
+            } => format!("on-failure of {who} succeeded"),
+            Event::OnFailureFinished { detail, .. } => {
+                format!("on-failure of {who} failed{}", in_brackets(detail))
+            }
+            Event::Held { reason, detail } => {
+                format!("held until a person decides ({reason}){}", behind(detail))
+            }
+            Event::DeploymentFinished {
+                outcome,
+                reason,
+                detail,
+            } => {
                 let ended = match outcome {
                     Outcome::Succeeded => "succeeded",
                     Outcome::Failed => "failed",
                     Outcome::Cancelled => "was cancelled",
-                    Outcome::Held => "is held back",
-                    Outcome::Superseded => "was superseded",
+                    Outcome::Held => "is held until a person decides",
+                    Outcome::Superseded => "was superseded by a later one",
                     Outcome::NeverClaimed => "never began",
                 };
-                let reason = reason.map(|r| format!(" ({r})")).unwrap_or_default();
-                let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
-                format!("deployment {ended}{reason}{detail}")
+                let why = reason
+                    .map(|r| format!(", {} ({r})", because(r)))
+                    .unwrap_or_default();
+                format!(
+                    "deployment of {} {ended}{why}{}",
+                    self.deployment.version,
+                    behind(detail)
+                )
             }
-            Event::Unknown => "an event of a newer version".to_owned(),
-        };
-        let line: String = format!("{told} [{}]", self.deployment.id)
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect();
-        line
+            Event::Unknown => "something that a newer version recorded".to_owned(),
+        }
+    }
+}
+
+fn in_brackets(detail: &str) -> String {
+    if detail.is_empty() {
+        String::new()
+    } else {
+        format!(" ({detail})")
+    }
+}
+
+fn behind(detail: &str) -> String {
+    if detail.is_empty() {
+        String::new()
+    } else {
+        format!(": {detail}")
+    }
+}
+
+/// What became of the candidate that somebody takes over from.
+fn which(reason: TakeoverReason) -> &'static str {
+    match reason {
+        TakeoverReason::PrimaryExitCode => "whose command failed",
+        TakeoverReason::PrimaryTimeout => "whose command took too long",
+        TakeoverReason::PrimaryUnreachable => "which fell silent",
+        TakeoverReason::PrimaryStopped => "whose runner was told to stop",
+        TakeoverReason::PrimaryNeverAppeared => "which never appeared",
+        TakeoverReason::Preflight => "which failed its preflight",
+        TakeoverReason::Manual => "as a person asked",
+    }
+}
+
+fn because(reason: FailureReason) -> &'static str {
+    match reason {
+        FailureReason::ExitCode => "because its command failed",
+        FailureReason::Timeout => "because its command took too long",
+        FailureReason::Unreachable => "because its last candidate lost the store",
+        FailureReason::Preflight => "because no candidate passed its preflight",
+        FailureReason::Gates => "because a health gate failed",
+        FailureReason::GatesMissing => "because nobody came to judge its gates",
+        FailureReason::Abandoned => "because every candidate fell silent",
+        FailureReason::NeverClaimed => "because nobody claimed it in time",
+        FailureReason::Held => "because a person ended it",
+        FailureReason::Manual => "because nobody was left to take the transfer",
     }
 }

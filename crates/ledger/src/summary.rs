@@ -56,6 +56,9 @@ pub struct DeploymentState {
     /// Its deploy command was about to run, at least once.
     #[serde(default)]
     pub command_ran: bool,
+    /// The place of the entry that its deploy command was about to run for the last time; 0 where it never was.
+    #[serde(default)]
+    pub ran_seq: u64,
     /// Its `on-failure` command was about to run: nobody deploys after this.
     #[serde(default)]
     pub on_failure_started: bool,
@@ -71,7 +74,7 @@ pub struct DeploymentState {
     /// Why, where it did not succeed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<FailureReason>,
-    /// One sentence on its end.
+    /// One sentence on its end, or on why it is held; at most [`DETAIL_KEPT`](crate::DETAIL_KEPT) characters.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
     /// When it ended.

@@ -3,16 +3,17 @@
 //! A tip is a pure fold over the chain: [`Tip::extend`] is the only way to change it, and every store writes the tip in
 //! the same swap as the entries that led to it (design §7).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CandidateState, Day, Deployment, DeploymentState, Entry, Event, FailureReason, Outcome, Party, PreflightResult,
-    Timestamp, Totals, days,
+    CandidateState, Day, Deployment, DeploymentState, Entry, Event, FailureReason, Figures,
+    Outcome, Party, PreflightResult, Timestamp, Totals, days,
 };
 
-/// The version of the tip's shape. A tip with a larger one is never overwritten.
+/// The version of the tip's shape. A tip with a larger one is never overwritten. A new field that may be missing needs
+/// no new version; a new value of an outcome or a reason does, because tips of this one hold them.
 pub const SCHEMA: u32 = 1;
 
 /// How many finished deployments a tip remembers, and as many that never ended (design §4 rule 2).
@@ -21,6 +22,13 @@ pub const DEPLOYMENTS_KEPT: usize = 100;
 /// How many swaps a tip remembers by their nonce. Who asks looks for a swap of the last seconds; entries come at the
 /// pace of attempts, so this reaches back hours.
 pub const NONCES_KEPT: usize = 256;
+
+/// How many pairs of workflow and ref a tip remembers; beyond, it forgets those that no remembered deployment belongs
+/// to. Where every deployment is a tag there is a new pair each time.
+pub const LINES_KEPT: usize = 300;
+
+/// How many characters of a deployment's detail a tip keeps; the entry has all of it.
+pub const DETAIL_KEPT: usize = 200;
 
 /// The state after the newest entry of the chain. `Tip::default()` is that of an empty chain.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -62,6 +70,9 @@ impl Tip {
     /// The chain's next entries and the tip after them. The entries share `nonce`, the swap's, and `at`.
     pub fn extend(&self, nonce: &str, at: Timestamp, drafts: Vec<Draft>) -> (Vec<Entry>, Tip) {
         let mut tip = self.clone();
+        if drafts.is_empty() {
+            return (Vec::new(), tip);
+        }
         tip.schema = SCHEMA;
         if tip.seq == 0 {
             tip.created = at;
@@ -80,17 +91,18 @@ impl Tip {
             tip.apply(&entry);
             entries.push(entry);
         }
-        if !entries.is_empty() {
-            tip.nonces.push(nonce.to_owned());
-            let surplus = tip.nonces.len().saturating_sub(NONCES_KEPT);
-            tip.nonces.drain(..surplus);
-        }
+        tip.nonces.push(nonce.to_owned());
+        let surplus = tip.nonces.len().saturating_sub(NONCES_KEPT);
+        tip.nonces.drain(..surplus);
         (entries, tip)
     }
 
     /// The deployment with this id.
     pub fn deployment(&self, id: &str) -> Option<&DeploymentState> {
-        self.deployments.iter().rev().find(|d| d.deployment.id == id)
+        self.deployments
+            .iter()
+            .rev()
+            .find(|d| d.deployment.id == id)
     }
 
     /// Whether a swap with this nonce is in the chain, as far back as the tip remembers.
@@ -110,12 +122,12 @@ impl Tip {
             .max_by_key(|d| d.deployment.run_attempt)
     }
 
-    /// The newest deployment whose command ran.
+    /// The deployment whose command was started last, by the order of the chain.
     pub fn last_that_ran(&self) -> Option<&DeploymentState> {
         self.deployments
             .iter()
             .filter(|d| d.command_ran)
-            .max_by_key(|d| d.started_at)
+            .max_by_key(|d| d.ran_seq)
     }
 
     /// The largest run number of `deployment`'s workflow and ref whose command ran.
@@ -123,11 +135,21 @@ impl Tip {
         self.newest_ran.get(&deployment.line()).copied()
     }
 
+    /// The figures of the last `window_days` UTC days, that of `now` the last; at most [`DAYS_KEPT`](crate::DAYS_KEPT)
+    /// are known.
+    pub fn figures(&self, now: Timestamp, window_days: u32) -> Figures {
+        days::figures(&self.days, now, window_days)
+    }
+
     /// How many unfinished deployments wait behind another.
     pub fn queue_depth(&self) -> usize {
         self.deployments
             .iter()
-            .filter(|d| !d.finished() && !d.claimed && d.announced.values().any(|c| c.queued_behind.is_some()))
+            .filter(|d| {
+                !d.finished()
+                    && !d.claimed
+                    && d.announced.values().any(|c| c.queued_behind.is_some())
+            })
             .count()
     }
 
@@ -140,23 +162,30 @@ impl Tip {
         state.signalled_last = matches!(entry.event, Event::Signalled { .. });
         let own = entry.by.as_ref().map(|p| p.candidate);
         match &entry.event {
-            Event::Announced { candidates, instance } => {
+            Event::Announced {
+                candidates,
+                instance,
+            } => {
                 state.candidates = state.candidates.max(*candidates);
-                if let Some(party) = &entry.by {
-                    state.announced.entry(party.candidate).or_insert_with(|| CandidateState {
-                        party: party.clone(),
-                        instance: instance.clone(),
-                        announced_seq: entry.seq,
-                        announced_at: at,
-                        signalled: false,
-                        unfit: false,
-                        queued_behind: None,
-                    });
+                // A leg that comes after the end takes part in nothing.
+                if let Some(party) = entry.by.as_ref().filter(|_| !state.finished()) {
+                    state
+                        .announced
+                        .entry(party.candidate)
+                        .or_insert_with(|| CandidateState {
+                            party: party.clone(),
+                            instance: instance.clone(),
+                            announced_seq: entry.seq,
+                            announced_at: at,
+                            signalled: false,
+                            unfit: false,
+                            queued_behind: None,
+                        });
                 }
             }
             Event::DeploymentStarted => {
                 state.claimed = true;
-                state.started_at = Some(at);
+                state.started_at.get_or_insert(at);
                 state.holder.clone_from(&entry.by);
             }
             Event::Queued { behind, .. } => {
@@ -172,6 +201,7 @@ impl Tip {
             }
             Event::AttemptStarted { .. } => {
                 state.command_ran = true;
+                state.ran_seq = entry.seq;
                 let newest = self.newest_ran.entry(entry.deployment.line()).or_default();
                 *newest = (*newest).max(entry.deployment.run_number);
             }
@@ -187,32 +217,45 @@ impl Tip {
                     candidate.signalled = true;
                 }
             }
-            Event::Held { detail, .. } => detail.clone_into(&mut state.detail),
+            Event::Held { detail, .. } => state.detail = kept(detail),
             Event::OnFailureStarted => state.on_failure_started = true,
-            Event::DeploymentFinished { outcome, reason, detail } => {
+            Event::DeploymentFinished {
+                outcome,
+                reason,
+                detail,
+            } => {
                 self.finish(entry, *outcome, *reason, detail);
             }
-            Event::TransferRequested { .. }
-            | Event::OnFailureFinished { .. }
-            | Event::Unknown => {}
+            Event::TransferRequested { .. } | Event::OnFailureFinished { .. } | Event::Unknown => {}
         }
+        self.forget();
     }
 
     /// A deployment ends once: a second end of the same deployment changes nothing.
-    fn finish(&mut self, entry: &Entry, outcome: Outcome, reason: Option<FailureReason>, detail: &str) {
+    fn finish(
+        &mut self,
+        entry: &Entry,
+        outcome: Outcome,
+        reason: Option<FailureReason>,
+        detail: &str,
+    ) {
         let state = deployment_mut(&mut self.deployments, &entry.deployment, entry.seq);
         if state.finished() {
             return;
         }
         state.outcome = Some(outcome);
         state.reason = reason;
-        detail.clone_into(&mut state.detail);
+        state.detail = kept(detail);
         state.finished_at = Some(entry.at);
         state.announced.clear();
         let duration = state.started_at.map(|started| entry.at.since(started));
         let failover = state.last_failover;
         // Who closes for a dead holder counts under the holder's role and group (design §7).
-        let party = state.holder.clone().or_else(|| entry.by.clone()).unwrap_or_default();
+        let party = state
+            .holder
+            .clone()
+            .or_else(|| entry.by.clone())
+            .unwrap_or_default();
         let day = days::of(&mut self.days, entry.at);
         match outcome {
             Outcome::Succeeded => {
@@ -234,9 +277,26 @@ impl Tip {
             day.took(duration);
             self.totals.duration(&entry.deployment, &party, duration);
         }
+    }
+
+    /// Keeps the tip small. What went longest without a sign of life goes first, so never what the newest entry is
+    /// about.
+    fn forget(&mut self) {
         forget_the_oldest(&mut self.deployments, DeploymentState::finished);
         forget_the_oldest(&mut self.deployments, |d| !d.finished());
+        if self.newest_ran.len() > LINES_KEPT {
+            let remembered: BTreeSet<String> = self
+                .deployments
+                .iter()
+                .map(|d| d.deployment.line())
+                .collect();
+            self.newest_ran.retain(|line, _| remembered.contains(line));
+        }
     }
+}
+
+fn kept(detail: &str) -> String {
+    detail.chars().take(DETAIL_KEPT).collect()
 }
 
 fn deployment_mut<'a>(
@@ -258,10 +318,18 @@ fn deployment_mut<'a>(
     &mut deployments[at]
 }
 
-fn forget_the_oldest(deployments: &mut Vec<DeploymentState>, which: impl Fn(&DeploymentState) -> bool) {
+fn forget_the_oldest(
+    deployments: &mut Vec<DeploymentState>,
+    which: impl Fn(&DeploymentState) -> bool,
+) {
     while deployments.iter().filter(|d| which(d)).count() > DEPLOYMENTS_KEPT {
-        if let Some(oldest) = deployments.iter().position(&which) {
-            deployments.remove(oldest);
+        let oldest = deployments
+            .iter()
+            .enumerate()
+            .filter(|(_, d)| which(d))
+            .min_by_key(|(_, d)| d.last_seq);
+        if let Some((at, _)) = oldest {
+            deployments.remove(at);
         }
     }
 }

@@ -65,7 +65,12 @@ impl Totals {
         count(&mut self.successes, where_and_who(deployment, party));
     }
 
-    pub(crate) fn failure(&mut self, deployment: &Deployment, party: &Party, reason: FailureReason) {
+    pub(crate) fn failure(
+        &mut self,
+        deployment: &Deployment,
+        party: &Party,
+        reason: FailureReason,
+    ) {
         let mut labels = where_and_who(deployment, party);
         labels.insert("failure_reason".to_owned(), reason.to_string());
         count(&mut self.failures, labels);
@@ -80,9 +85,17 @@ impl Totals {
     }
 
     pub(crate) fn preflight(&mut self, entry: &Entry, failed: &[String]) {
-        let role = entry.by.as_ref().map(|p| p.role).unwrap_or_default().to_string();
+        let role = entry
+            .by
+            .as_ref()
+            .map(|p| p.role)
+            .unwrap_or_default()
+            .to_string();
         for check in failed {
-            let labels = [("role".to_owned(), role.clone()), ("check_type".to_owned(), check.clone())];
+            let labels = [
+                ("role".to_owned(), role.clone()),
+                ("check_type".to_owned(), check.clone()),
+            ];
             count(&mut self.preflight_failures, labels.into());
         }
     }
@@ -92,7 +105,10 @@ impl Totals {
         let at = match self.durations.iter().position(|h| h.labels == labels) {
             Some(at) => at,
             None => {
-                self.durations.push(Histogram { labels, ..Histogram::default() });
+                self.durations.push(Histogram {
+                    labels,
+                    ..Histogram::default()
+                });
                 self.durations.len() - 1
             }
         };
