@@ -83,10 +83,10 @@ pub struct Party {
     /// The runner's name.
     pub runner: String,
     /// The runner's group; empty where it is not known.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub runner_group: String,
     /// The kernel's boot id of the runner's host: two candidates with the same one share a host.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub boot_id: String,
 }
 

@@ -19,10 +19,10 @@ pub struct CandidateState {
     /// When it announced itself.
     pub announced_at: Timestamp,
     /// It was told to stop.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "not")]
     pub signalled: bool,
     /// Its preflight failed.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "not")]
     pub unfit: bool,
     /// It waits behind this deployment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,28 +45,28 @@ pub struct DeploymentState {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub announced: BTreeMap<u32, CandidateState>,
     /// Somebody claimed it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "not")]
     pub claimed: bool,
-    /// Who held it last.
+    /// Who held it last; without its host's boot id once the deployment is finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holder: Option<Party>,
     /// When it was first claimed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
     /// Its deploy command was about to run, at least once.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "not")]
     pub command_ran: bool,
     /// The place of the entry that its deploy command was about to run for the last time; 0 where it never was.
     #[serde(default)]
     pub ran_seq: u64,
     /// Its `on-failure` command was about to run: nobody deploys after this.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "not")]
     pub on_failure_started: bool,
     /// Why the last takeover happened, where one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_failover: Option<TakeoverReason>,
     /// The last thing heard of it is that a candidate was told to stop.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "not")]
     pub signalled_last: bool,
     /// How it ended, where it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,6 +80,15 @@ pub struct DeploymentState {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
+}
+
+/// Of a flag that is not set, nothing is written: a tip holds hundreds of them.
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands in a reference"
+)]
+fn not(flag: &bool) -> bool {
+    !flag
 }
 
 impl DeploymentState {

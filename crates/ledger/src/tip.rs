@@ -21,7 +21,7 @@ pub const DEPLOYMENTS_KEPT: usize = 100;
 
 /// How many swaps a tip remembers by their nonce. Who asks looks for a swap of the last seconds; entries come at the
 /// pace of attempts, so this reaches back hours.
-pub const NONCES_KEPT: usize = 256;
+pub const NONCES_KEPT: usize = 128;
 
 /// How many pairs of workflow and ref a tip remembers; beyond, it forgets those that no remembered deployment belongs
 /// to. Where every deployment is a tag there is a new pair each time.
@@ -248,6 +248,9 @@ impl Tip {
         state.detail = kept(detail);
         state.finished_at = Some(entry.at);
         state.announced.clear();
+        if let Some(holder) = &mut state.holder {
+            holder.boot_id.clear();
+        }
         let duration = state.started_at.map(|started| entry.at.since(started));
         let failover = state.last_failover;
         // Who closes for a dead holder counts under the holder's role and group (design §7).
