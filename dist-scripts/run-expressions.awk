@@ -11,6 +11,7 @@ FNR == 1 { block = -1 }
         block = length(prefix)
         text = substr($0, RLENGTH + 1)
     } else if (block >= 0) text = $0
+    else if ($0 ~ /[{,] *["']?run["']?: /) text = $0 # a mapping on one line
     else next
     if (index(text, "${{")) { printf "%s:%d:%s\n", FILENAME, FNR, $0; found = 1 }
 }
