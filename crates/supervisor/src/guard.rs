@@ -59,6 +59,9 @@ struct Running {
     _script: Script,
     exited: bool,
     stopped: bool,
+    /// Its deadline passed, whatever is fed now.
+    expired: bool,
+    /// Our own kill at the deadline was begun.
     swept: bool,
 }
 
@@ -84,6 +87,13 @@ pub(crate) struct State {
     /// When the ping was sent that nothing has followed yet.
     unanswered: Option<Instant>,
     last_ping: Option<Instant>,
+}
+
+impl State {
+    fn is_past_deadline(&self) -> bool {
+        self.deadline
+            .is_some_and(|deadline| boottime::now() >= deadline)
+    }
 }
 
 impl Guard {
@@ -203,6 +213,11 @@ impl Guard {
                     cgroup,
                 }) => self.start(order, script, cgroup),
                 Ok(Request::Deadline(deadline)) => {
+                    // Food that comes after the deadline does not save the tree (design §4 rule 2).
+                    let expired = self.state.is_past_deadline();
+                    if let Some(running) = &mut self.state.running {
+                        running.expired |= expired;
+                    }
                     self.state.deadline = deadline;
                     self.say(&ToWatchdog::Deadline(deadline));
                 }
@@ -234,6 +249,7 @@ impl Guard {
             _script: script,
             exited: false,
             stopped: false,
+            expired: false,
             swept: false,
         });
         self.say(&ToWatchdog::Start(order));
@@ -248,14 +264,12 @@ impl Guard {
 
     /// Keeps the deadline beside the watchdog, and judges its silence.
     fn judge(&mut self, before: Instant) {
+        let past = self.state.is_past_deadline();
         let Some(running) = &mut self.state.running else {
             return;
         };
-        let past = self
-            .state
-            .deadline
-            .is_some_and(|deadline| boottime::now() >= deadline);
-        if past {
+        running.expired |= past;
+        if running.expired {
             sweep(self.watchdog.id().cast_signed(), running.cgroup.as_ref());
             if !std::mem::replace(&mut running.swept, true) {
                 // Asked anew, so that it is judged from the deadline on.
@@ -359,10 +373,7 @@ impl Guard {
         }
         let status = takeover.status;
         let ran = boottime::now().saturating_sub(running.started);
-        let fenced = self
-            .state
-            .deadline
-            .is_some_and(|deadline| boottime::now() >= deadline);
+        let fenced = running.expired || self.state.is_past_deadline();
         if !running.exited {
             self.tell(Event::Exited(exit(
                 status,

@@ -178,7 +178,7 @@ impl Supervisor {
     }
 
     /// Sets the time since boot ([`boottime::now`]) by which the tree is dead unless fed again: design §4's D, counted from
-    /// the first send of the last acknowledged renewal.
+    /// the first send of the last acknowledged renewal. A running command whose deadline has passed is not saved by it.
     pub fn feed(&mut self, deadline: Duration) {
         self.deadline = Some(deadline);
         self.request(Request::Deadline(Some(deadline)));

@@ -120,6 +120,8 @@ impl Watchdog {
         match message {
             ToWatchdog::Start(order) => self.start(*order),
             ToWatchdog::Deadline(deadline) => {
+                // Food that comes after the deadline does not save the tree.
+                self.advance()?;
                 self.deadline = deadline;
                 Ok(())
             }

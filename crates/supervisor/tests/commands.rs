@@ -215,9 +215,7 @@ fn a_stop_at_once_gives_no_grace() {
 fn a_stopped_tree_hears_the_graceful_stop_too() {
     let mut run = Run::new("auto", r#"bash "$W" "$D""#);
     run.started();
-    run.tree()
-        .into_iter()
-        .for_each(|pid| signal(pid, nix::sys::signal::Signal::SIGSTOP));
+    run.stop_tree();
     run.order("stop");
     assert!(run.note("Exited").contains("SIGTERM"), "{:#?}", run.notes());
 }

@@ -65,12 +65,8 @@ fn a_killed_supervisor_takes_the_tree_with_it_at_once() {
 fn a_stopped_supervisor_has_its_tree_killed_at_the_deadline_and_learns_of_it_when_continued() {
     for containment in CONTAINMENTS {
         let mut run = Run::new(containment, STUBBORN);
-        run.started();
+        run.started_with("keep 700");
         all_four_write(&run);
-        run.order("feed 700");
-        // The order is served when a later one is answered.
-        run.order("tail");
-        run.note("tail");
         let fed = epoch_now();
         signal(run.supervisor(), SIGSTOP);
         run.grows();
@@ -184,14 +180,11 @@ fn supervisor_and_watchdog_stopped_together_kill_the_tree_as_soon_as_either_runs
     for containment in CONTAINMENTS {
         for first in ["supervisor", "watchdog"] {
             let mut run = Run::new(containment, STUBBORN);
-            run.started();
+            run.started_with("keep 700");
             all_four_write(&run);
-            run.order("feed 200");
-            run.order("tail");
-            run.note("tail");
             signal(run.supervisor(), SIGSTOP);
             signal(run.watchdog, SIGSTOP);
-            let deadline = epoch_now() + 0.2;
+            let deadline = epoch_now() + 0.7;
             wait_for(
                 || run.size() > 0 && run.last_append() > deadline + 0.1,
                 || "the deadline to pass".to_owned(),
@@ -238,7 +231,7 @@ fn a_stopped_tree_dies_at_the_deadline_all_the_same() {
         let mut run = Run::new(containment, STUBBORN);
         run.started();
         all_four_write(&run);
-        run.tree().into_iter().for_each(|pid| signal(pid, SIGSTOP));
+        run.stop_tree();
         run.order("feed 100");
         run.note("TreeDead");
         run.is_dead();
@@ -267,13 +260,10 @@ fn supervisor_and_tree_killed_together_leave_nothing() {
 fn supervisor_and_tree_stopped_together_are_fenced_by_the_watchdog() {
     for containment in CONTAINMENTS {
         let mut run = Run::new(containment, STUBBORN);
-        run.started();
+        run.started_with("keep 700");
         all_four_write(&run);
-        run.order("feed 300");
-        run.order("tail");
-        run.note("tail");
         signal(run.supervisor(), SIGSTOP);
-        run.tree().into_iter().for_each(|pid| signal(pid, SIGSTOP));
+        run.stop_tree();
         run.dies();
         signal(run.supervisor(), SIGCONT);
         run.note("TreeDead");

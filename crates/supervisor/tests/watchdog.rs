@@ -18,6 +18,7 @@ use supervisor::boottime;
 /// A watchdog and our end of its socket. Dropping it ends the watchdog.
 struct Watchdog {
     process: Child,
+    starts: u32,
     socket: UnixStream,
 }
 
@@ -35,7 +36,11 @@ impl Watchdog {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let mut watchdog = Self { process, socket };
+        let mut watchdog = Self {
+            process,
+            starts: 0,
+            socket,
+        };
         assert_eq!(watchdog.hear(), r#""ready""#);
         watchdog
     }
@@ -64,7 +69,9 @@ impl Watchdog {
     }
 
     fn start(&mut self, folder: &Path, script: &str) {
-        let file = folder.join("command");
+        // A file of its own each time: bash reads its script as it goes.
+        self.starts += 1;
+        let file = folder.join(format!("command-{}", self.starts));
         std::fs::write(&file, script).unwrap();
         let (file, folder) = (file.display(), folder.display());
         self.say(&format!(
@@ -121,6 +128,26 @@ fn it_starts_nothing_while_a_tree_lives() {
     assert!(watchdog.hear().contains(r#""stopped":true"#));
     assert!(watchdog.hear().starts_with(r#"{"tree_dead""#));
     assert!(!folder.path().join("ran").exists());
+}
+
+#[test]
+fn food_that_comes_after_the_deadline_does_not_save_the_tree() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut watchdog = Watchdog::new();
+    let deadline = boottime::now() + Duration::from_millis(100);
+    watchdog.deadline(deadline);
+    watchdog.start(folder.path(), "exec sleep 600");
+    assert!(watchdog.hear().starts_with(r#"{"started""#));
+    let pid = nix::unistd::Pid::from_raw(watchdog.process.id().cast_signed());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).unwrap();
+    watchdog.deadline(boottime::now() + Duration::from_secs(60));
+    // Time is what must pass.
+    while boottime::now() <= deadline {
+        std::thread::yield_now();
+    }
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGCONT).unwrap();
+    assert!(watchdog.hear().contains(r#""fenced":true"#));
+    assert!(watchdog.hear().starts_with(r#"{"tree_dead""#));
 }
 
 #[test]

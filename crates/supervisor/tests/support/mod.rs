@@ -92,7 +92,13 @@ impl Run {
 
     /// Feeds all the time, starts the command, and waits until it writes. Its top process.
     pub(crate) fn started(&mut self) -> u32 {
-        self.order("keep 5000");
+        self.started_with("keep 5000")
+    }
+
+    /// The same, feeding as `feed` says. To stop a supervisor at a known time before its deadline, feed little from the start:
+    /// the last of many feeds need not have reached the watchdog when the supervisor is stopped.
+    pub(crate) fn started_with(&mut self, feed: &str) -> u32 {
+        self.order(feed);
         self.order("start -");
         let top = self.top();
         self.grows();
@@ -170,6 +176,25 @@ impl Run {
             .into_iter()
             .filter(|&pid| pid != self.supervisor())
             .collect()
+    }
+
+    /// Stops every process of the tree.
+    pub(crate) fn stop_tree(&self) {
+        let running = || {
+            self.tree()
+                .into_iter()
+                .filter(|&pid| state(pid).is_some_and(|state| state != 'T'))
+        };
+        // The writers fork all the time, so some are gone when their turn comes, and new ones come up.
+        wait_for(
+            || {
+                running()
+                    .map(|pid| kill(pid_of(pid), Signal::SIGSTOP))
+                    .count()
+                    == 0
+            },
+            || "the tree to stop".to_owned(),
+        );
     }
 
     /// Waits until no process of the tree is left, then sees to it that the file has stopped growing.
