@@ -17,5 +17,5 @@ mod token;
 pub use client::{Client, ClientOptions};
 pub use error::{GitHubError, Unknown};
 pub use job::{Conclusion, Job, Status};
-pub use rerun::{OurJob, Rerun, Unclear, rerun_kind};
+pub use rerun::{OurJob, Rerun, Unclear, rerun_kind, runs_alone};
 pub use token::{InvalidToken, Token};

@@ -6,13 +6,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Job, Status};
+use crate::{Conclusion, Job, Status};
 
 /// What a leg knows of itself. GitHub tells a running job neither its name nor its id everywhere, so it is found by
 /// what there is (<https://github.com/actions/runner/issues/2577>, <https://github.com/actions/runner/pull/3489>).
 #[derive(Clone, Copy, Debug)]
 pub struct OurJob<'a> {
-    /// `job.check_run_id`, where the server has it.
+    /// `job.check_run_id`, where the server has it: github.com since 2025-09, GitHub Enterprise Server and act do not
+    /// (<https://docs.github.com/actions/reference/workflows-and-actions/contexts#job-context>).
     pub check_run_id: Option<u64>,
     /// `GITHUB_JOB`: the job's key in its workflow file, without its matrix and its callers.
     pub job: &'a str,
@@ -73,6 +74,23 @@ pub fn rerun_kind(jobs: &[Job], run_attempt: u64, our_job: &OurJob<'_>) -> Rerun
         return Rerun::Unclear(Unclear::Siblings);
     }
     Rerun::Full
+}
+
+/// Whether the job that asks is the only one that runs in attempt `run_attempt`, as when `verdict` alone is re-run
+/// (design §4); nothing where the list has no job of this attempt yet. For a job that is no leg and cannot tell which
+/// jobs are: where it is not alone, legs may be on their way, and it has to wait for them as in a full re-run.
+///
+/// Only jobs that were carried over prove it: a list without them lags behind a run that has just begun.
+pub fn runs_alone(jobs: &[Job], run_attempt: u64) -> Option<bool> {
+    let (carried_over, runs): (Vec<&Job>, Vec<&Job>) = jobs
+        .iter()
+        .filter(|job| job.conclusion != Some(Conclusion::Skipped))
+        .partition(|job| job.carried_over(run_attempt));
+    match runs.len() {
+        0 => None,
+        1 => Some(run_attempt > 1 && !carried_over.is_empty()),
+        _ => Some(false),
+    }
 }
 
 fn find_own<'j>(jobs: &'j [Job], run_attempt: u64, our: &OurJob<'_>) -> Option<&'j Job> {

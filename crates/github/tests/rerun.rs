@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use github::{Job, OurJob, Rerun, Unclear, rerun_kind};
+use github::{Job, OurJob, Rerun, Unclear, rerun_kind, runs_alone};
 use serde_json::{Value, json};
 
 const LEGS: [&str; 4] = ["self-hosted", "linux", "x64", "production"];
@@ -275,4 +275,33 @@ fn our_own_job_is_found_by_its_id_its_runner_or_its_name() {
         carried_over(2, "Roll out 2"),
     ];
     assert_eq!(kind(by_runner, &leg_1()), partial("Roll out 2"));
+}
+
+#[test]
+fn verdict_is_alone_where_every_other_job_was_carried_over() {
+    let verdict = || runs(9, "verdict", "hosted");
+    let mut skipped = ran(8, "notify");
+    skipped["conclusion"] = json!("skipped");
+    let legs = || vec![carried_over(1, "deploy (1)"), carried_over(2, "deploy (2)")];
+    let alone = |list: Vec<Value>| runs_alone(&jobs(list), 2);
+    assert_eq!(
+        alone([legs(), vec![skipped, verdict()]].concat()),
+        Some(true)
+    );
+    assert_eq!(
+        alone([legs(), vec![ran(3, "deploy (3)"), verdict()]].concat()),
+        Some(false)
+    );
+    assert_eq!(
+        alone(vec![verdict()]),
+        Some(false),
+        "a list that lags proves nothing"
+    );
+    assert_eq!(alone(legs()), None);
+    assert_eq!(alone(vec![]), None);
+    assert_eq!(
+        runs_alone(&jobs([legs(), vec![verdict()]].concat()), 1),
+        Some(false),
+        "the first attempt is whole"
+    );
 }
