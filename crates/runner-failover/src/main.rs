@@ -1,2 +1,68 @@
-//! To be written.
-fn main() {}
+//! `runner-failover`: lets exactly one of several runners deploy, and the next one when it fails.
+//!
+//! Reads the inputs into one configuration, runs the mode that was asked for, and reports. The decisions are the
+//! `lease` crate's, the processes the `supervisor`'s.
+
+mod config;
+mod deploy;
+mod hands;
+mod host;
+mod inputs;
+mod person;
+mod report;
+mod rerun;
+mod run_id;
+mod status;
+mod store;
+mod story;
+mod timeline;
+mod verdict;
+mod voice;
+
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    process,
+};
+
+use actions_kit::{Environment, ExitCode};
+
+use crate::{config::Config, inputs::TABLE, voice::Voice};
+
+fn main() -> process::ExitCode {
+    supervisor::become_watchdog_if_asked();
+    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let Some(answer) = TABLE.answer(&args) {
+        return match io::stdout().write_all(answer.as_bytes()) {
+            Ok(()) => ExitCode::Success.into(),
+            Err(_) => ExitCode::Failed.into(),
+        };
+    }
+    let environment = Environment::of_process();
+    let config = match Config::read(environment.clone(), &args) {
+        Ok(config) => config,
+        Err(wrong) => return wrong.report(&environment, io::stdout()).into(),
+    };
+    let voice = Voice::new(&config.environment, config.redactor.clone());
+    match run(&config, &voice) {
+        Ok(code) => code.into(),
+        Err(error) => {
+            voice.error(&format!("failed to {error:#}"));
+            ExitCode::ServiceUnavailable.into()
+        }
+    }
+}
+
+fn run(config: &Config, voice: &Voice) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        match &config.mode {
+            config::Mode::Deploy(mode) => deploy::run(config, mode, voice).await,
+            config::Mode::Verdict(mode) => verdict::run(config, mode, voice).await,
+            config::Mode::Status(mode) => status::run(config, mode, voice).await,
+            config::Mode::Person(mode) => person::run(config, mode, voice).await,
+        }
+    })
+}

@@ -1,0 +1,399 @@
+//! From environment and arguments to one configuration. Nothing reads an environment variable after this.
+
+use std::{
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use actions_kit::{
+    CandidateFile, Environment, GitHubContext, Parsed, Redactor, Secret, WrongInputs, duration,
+};
+use lease::{
+    LockName, OnPrimaryLost, Policy, Timing,
+    protocol::{CandidateConfig, Request, Rerun, WatcherConfig},
+};
+use ledger::{Deployment, Party, Role};
+use supervisor::boottime;
+
+use crate::{host, inputs::TABLE, run_id, store::Place};
+
+/// What every mode knows.
+pub(crate) struct Config {
+    pub(crate) environment: Environment,
+    pub(crate) redactor: Redactor,
+    pub(crate) context: GitHubContext,
+    pub(crate) token: Option<Secret>,
+    pub(crate) place: Place,
+    pub(crate) lock: LockName,
+    /// `production`
+    pub(crate) target: String,
+    pub(crate) timing: Timing,
+    pub(crate) mode: Mode,
+}
+
+/// What was asked for.
+pub(crate) enum Mode {
+    Deploy(Box<DeployMode>),
+    Verdict(Box<WatcherConfig>),
+    Status(StatusMode),
+    Person(PersonMode),
+}
+
+/// Mode `deploy`.
+pub(crate) struct DeployMode {
+    pub(crate) candidate: CandidateConfig,
+    pub(crate) run: String,
+    pub(crate) on_failure: Option<String>,
+    pub(crate) working_directory: PathBuf,
+    pub(crate) grace: Duration,
+    /// For the command's file and its outputs; emptied by the runner.
+    pub(crate) temp: PathBuf,
+    /// The environment that the command inherits.
+    pub(crate) inherited: Vec<(OsString, OsString)>,
+    /// The input `store` as it was given, for the candidate file.
+    pub(crate) store: String,
+    pub(crate) lock_name: Option<String>,
+}
+
+/// Mode `status`.
+pub(crate) struct StatusMode {
+    pub(crate) json: bool,
+    pub(crate) watch: bool,
+}
+
+/// Modes `transfer` and `unlock`.
+pub(crate) struct PersonMode {
+    pub(crate) request: Request,
+    pub(crate) reason: String,
+    pub(crate) actor: String,
+    pub(crate) deployment: Option<String>,
+}
+
+impl Config {
+    /// Reads everything; what is wrong is told at once.
+    pub(crate) fn read(
+        mut environment: Environment,
+        args: &[OsString],
+    ) -> Result<Config, WrongInputs> {
+        let left = earlier_step(&mut environment);
+        let (inputs, mut wrong) = TABLE.read(&environment, args);
+        let context = GitHubContext::read(&environment, &mut wrong);
+        let redactor = inputs.redactor().clone();
+        let token = inputs.secret("github-token").cloned();
+        let store = inputs.text("store");
+        redactor.add_credentials_in(store);
+        let place = Place::read(store, token.as_ref(), &context, &mut wrong);
+        let target = inputs
+            .opt_text("environment")
+            .unwrap_or_default()
+            .to_owned();
+        let lock = lock(&inputs, &target, &context, &mut wrong);
+        let timing = timing(&inputs, &mut wrong);
+        let mode = match inputs.mode() {
+            Some("verdict") => verdict(&inputs, &context, lock.clone(), timing, &mut wrong),
+            Some("status") => Some(Mode::Status(StatusMode {
+                json: inputs.has_flag("json"),
+                watch: inputs.has_flag("watch"),
+            })),
+            Some("transfer") => Some(person(&inputs, &context, Request::Transfer)),
+            Some("unlock") => Some(person(&inputs, &context, Request::Unlock)),
+            _ => deploy(
+                &inputs,
+                &environment,
+                &context,
+                lock.clone(),
+                timing,
+                left.as_ref(),
+                &mut wrong,
+            ),
+        };
+        // Whatever is missing here has been told in `wrong`.
+        let (Some(place), Some(lock), Some(mode)) = (place, lock, mode) else {
+            return Err(wrong);
+        };
+        wrong.into_result(Config {
+            environment,
+            redactor,
+            context,
+            token,
+            place,
+            lock,
+            target,
+            timing,
+            mode,
+        })
+    }
+
+    /// Where the run can be looked at.
+    pub(crate) fn run_url(&self) -> Option<String> {
+        self.context.run_url()
+    }
+}
+
+/// What an earlier baton step of this job left, where it is of this very candidate: on act the legs may share a folder.
+fn earlier_step(environment: &mut Environment) -> Option<CandidateFile> {
+    let temp = PathBuf::from(environment.get("RUNNER_TEMP")?);
+    let file = CandidateFile::read(&temp).ok()??;
+    let mut unheard = WrongInputs::default();
+    let id = match environment.get("INPUT_DEPLOYMENT_ID") {
+        Some(id) => id.to_owned(),
+        None => GitHubContext::read(environment, &mut unheard).deployment_id(&mut unheard)?,
+    };
+    let number = environment.get("INPUT_CANDIDATE").unwrap_or("1");
+    if file.deployment_id != id || file.candidate.to_string() != number {
+        return None;
+    }
+    environment.set_where_unset("INPUT_ENVIRONMENT", file.environment.clone());
+    if let Some(lock) = &file.lock_name {
+        environment.set_where_unset("INPUT_LOCK_NAME", lock.clone());
+    }
+    if let Some(store) = &file.store {
+        environment.set_where_unset("INPUT_STORE", store.clone());
+    }
+    Some(file)
+}
+
+fn lock(
+    inputs: &Parsed,
+    target: &str,
+    context: &GitHubContext,
+    wrong: &mut WrongInputs,
+) -> Option<LockName> {
+    let (input, name) = match inputs.opt_text("lock-name") {
+        Some(name) => ("lock-name", name.to_owned()),
+        None if target.is_empty() => return None,
+        None => {
+            let repository = context.needed_repository("set `lock-name`", wrong)?;
+            ("environment", format!("{repository}/{target}"))
+        }
+    };
+    match LockName::new(name.clone()) {
+        Ok(lock) => Some(lock),
+        Err(error) => {
+            wrong.push(
+                input,
+                &format!("`{name}`"),
+                &format!("a usable name: {error}"),
+                "choose a shorter, plain name",
+            );
+            None
+        }
+    }
+}
+
+fn timing(inputs: &Parsed, wrong: &mut WrongInputs) -> Timing {
+    let mut timing = Timing::GIT;
+    if let Some(lease) = inputs.opt_duration("lease-time") {
+        timing = timing.with_lease(lease);
+    }
+    if let Some(heartbeat) = inputs.opt_duration("heartbeat") {
+        timing = timing.with_heartbeat(heartbeat);
+    }
+    if let Err(error) = timing.check() {
+        let seen = format!(
+            "{}, with a lease time of {}",
+            duration::format(timing.heartbeat),
+            duration::format(timing.lease)
+        );
+        let name = if inputs.opt_duration("heartbeat").is_some() {
+            "heartbeat"
+        } else {
+            "lease-time"
+        };
+        let mend = "leave both at their defaults (10s and 22s), or make `lease-time` at least 2.2 times `heartbeat`";
+        wrong.push(
+            name,
+            &seen,
+            &format!("timings that are safe: {error}"),
+            mend,
+        );
+        return Timing::GIT;
+    }
+    timing
+}
+
+fn person(inputs: &Parsed, context: &GitHubContext, request: Request) -> Mode {
+    Mode::Person(PersonMode {
+        request,
+        reason: inputs.opt_text("reason").unwrap_or_default().to_owned(),
+        actor: context
+            .actor
+            .clone()
+            .or_else(|| std::env::var("USER").ok())
+            .unwrap_or_else(|| "somebody".to_owned()),
+        deployment: inputs.opt_text("deployment-id").map(str::to_owned),
+    })
+}
+
+fn verdict(
+    inputs: &Parsed,
+    context: &GitHubContext,
+    lock: Option<LockName>,
+    timing: Timing,
+    wrong: &mut WrongInputs,
+) -> Option<Mode> {
+    let deployment = run_id::deployment(inputs, context, wrong)?;
+    Some(Mode::Verdict(Box::new(WatcherConfig {
+        lock: lock?,
+        rerun: rerun_before_asking(&deployment),
+        deployment,
+        pickup_timeout: inputs.duration("pickup-timeout"),
+        queue_timeout: inputs.duration("queue-timeout"),
+        poll: timing.poll,
+        resend_after: timing.resend_after,
+    })))
+}
+
+fn rerun_before_asking(deployment: &Deployment) -> Rerun {
+    if deployment.run_attempt > 1 {
+        Rerun::Unknown
+    } else {
+        Rerun::First
+    }
+}
+
+fn deploy(
+    inputs: &Parsed,
+    environment: &Environment,
+    context: &GitHubContext,
+    lock: Option<LockName>,
+    timing: Timing,
+    left: Option<&CandidateFile>,
+    wrong: &mut WrongInputs,
+) -> Option<Mode> {
+    let deployment = run_id::deployment(inputs, context, wrong);
+    let (number, candidates) = (inputs.count("candidate"), inputs.count("candidates"));
+    if number > candidates {
+        wrong.push(
+            "candidate",
+            &number.to_string(),
+            &format!("a number from 1 to `candidates`, which is {candidates}"),
+            "number the legs from 1 (`matrix: {candidate: [1, 2]}`), or set `candidates`",
+        );
+    }
+    let role = role(inputs, environment, context, number, wrong);
+    let workspace = context
+        .workspace
+        .clone()
+        .or_else(|| std::env::current_dir().ok())
+        .unwrap_or_default();
+    let working_directory = match inputs.path("working-directory") {
+        Some(path) => workspace.join(path),
+        None => workspace,
+    };
+    if !working_directory.is_dir() {
+        wrong.push(
+            "working-directory",
+            &format!(
+                "`{}`, which is no folder on this runner",
+                working_directory.display()
+            ),
+            "a folder that is there",
+            "check the repository out first, or correct the path",
+        );
+    }
+    let temp = context
+        .runner_temp
+        .clone()
+        .unwrap_or_else(std::env::temp_dir);
+    let instance = left
+        .and_then(|file| file.other.get("instance")?.as_str().map(str::to_owned))
+        .unwrap_or_else(host::random_name);
+    let on_primary_lost = match inputs.choice("on-primary-lost") {
+        "hold" => OnPrimaryLost::Hold,
+        _ => OnPrimaryLost::Takeover,
+    };
+    let on_failure = inputs.opt_text("on-failure").map(str::to_owned);
+    let (deployment, lock) = (deployment?, lock?);
+    let candidate = CandidateConfig {
+        lock,
+        rerun: rerun_before_asking(&deployment),
+        deployment,
+        me: Party {
+            candidate: number,
+            role: role?,
+            runner: context.runner_name.clone().unwrap_or_default(),
+            runner_group: context.runner_group.clone().unwrap_or_default(),
+            boot_id: boottime::boot_id().unwrap_or_default(),
+        },
+        instance,
+        candidates,
+        attempts: inputs.count("attempts"),
+        attempt_timeout: inputs.duration("attempt-timeout"),
+        retry_wait: inputs.duration("retry-wait"),
+        timeout: inputs.duration("timeout"),
+        primary_grace: inputs.duration("primary-grace"),
+        queue_timeout: inputs.duration("queue-timeout"),
+        policy: Policy {
+            on_primary_lost,
+            gates_deadline: inputs.duration("gates-deadline"),
+            pickup_timeout: inputs.duration("pickup-timeout"),
+            timing,
+        },
+        await_gates: inputs.flag("await-gates"),
+        on_failure: on_failure.is_some(),
+        allow_older: inputs.flag("allow-older"),
+    };
+    Some(Mode::Deploy(Box::new(DeployMode {
+        candidate,
+        run: inputs.opt_text("run").unwrap_or_default().to_owned(),
+        on_failure,
+        working_directory,
+        grace: inputs.duration("grace"),
+        temp,
+        inherited: std::env::vars_os()
+            .filter(|(name, _)| !is_ours(name))
+            .collect(),
+        store: inputs.text("store").to_owned(),
+        lock_name: inputs.opt_text("lock-name").map(str::to_owned),
+    })))
+}
+
+/// Our inputs are not the command's: the token least of all.
+fn is_ours(name: &OsStr) -> bool {
+    name.to_string_lossy().starts_with("INPUT_")
+}
+
+fn role(
+    inputs: &Parsed,
+    environment: &Environment,
+    context: &GitHubContext,
+    number: u32,
+    wrong: &mut WrongInputs,
+) -> Option<Role> {
+    match inputs.choice("role") {
+        "primary" => return Some(Role::Primary),
+        "secondary" => return Some(Role::Secondary),
+        _ => {}
+    }
+    match environment.get("BATON_RUNNER_ROLE") {
+        Some("primary") => return Some(Role::Primary),
+        Some("secondary") => return Some(Role::Secondary),
+        Some(other) => {
+            let mend = "correct the line in the runner's `.env` and restart its service";
+            wrong.push(
+                "BATON_RUNNER_ROLE",
+                &format!("`{other}`"),
+                "`primary` or `secondary`",
+                mend,
+            );
+            return None;
+        }
+        None => {}
+    }
+    let primary = match inputs.glob("primary-runner") {
+        Some(pattern) => pattern.matches(context.runner_name.as_deref().unwrap_or_default()),
+        None => number == 1,
+    };
+    Some(if primary {
+        Role::Primary
+    } else {
+        Role::Secondary
+    })
+}
+
+/// A folder of our own below the runner's temporary one.
+pub(crate) fn own_folder(temp: &Path) -> PathBuf {
+    temp.join("baton")
+}

@@ -1,0 +1,282 @@
+//! Mode `deploy`: one candidate, from its announcement to its report.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs::{DirBuilder, OpenOptions},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use actions_kit::{
+    CandidateFile, ExitCode, Outputs, Summary, Written, candidate_file::Hook, command::Level,
+    markdown,
+};
+use anyhow::Context as _;
+use lease::{
+    protocol::{Candidate, CandidateConfig, Conclusion},
+    shell,
+};
+
+use crate::{
+    config::{Config, DeployMode, own_folder},
+    hands::DeployHands,
+    host::ThisHost,
+    report::{self, About, Report},
+    rerun,
+    story::Story,
+    voice::Voice,
+};
+
+/// How long the story may take to be read once everything is decided.
+const STORY_WITHIN: Duration = Duration::from_secs(15);
+
+/// How many of the command's last lines the summary of a failure shows.
+const LAST_LINES: usize = 30;
+
+/// Runs it.
+///
+/// # Errors
+/// What this host lacks: a folder for temporary files, a watchdog. A store that does not answer is reported, not an
+/// error.
+pub(crate) async fn run(
+    config: &Config,
+    mode: &DeployMode,
+    voice: &Voice,
+) -> anyhow::Result<ExitCode> {
+    let me = &mode.candidate.me;
+    let leg = (me.candidate, mode.candidate.candidates);
+    let kind = rerun::kind(config, &mode.candidate.deployment, Some(leg), voice).await;
+    let candidate = CandidateConfig {
+        rerun: kind,
+        ..mode.candidate.clone()
+    };
+    let timing = candidate.policy.timing;
+    let mut file = leave_for_later_steps(config, mode, voice)?;
+    let output_file = fresh_output_file(mode)?;
+    let mut hands = DeployHands::new(
+        mode,
+        timing.kill,
+        config.redactor.clone(),
+        voice,
+        output_file.clone(),
+        about_the_deployment(config, mode),
+    )
+    .context("start the watchdog")?;
+    voice.say(&format!(
+        "{me} for {} ({}), store {}",
+        config.lock,
+        candidate.deployment.id,
+        config.place.text()
+    ));
+    let store = match config
+        .place
+        .open(&config.lock, timing.request_timeout, timing.poll)
+        .await
+    {
+        Ok(store) => store,
+        Err(error) => {
+            return tell(
+                config,
+                mode,
+                &report::store_lost(&error.to_string()),
+                &Story::default(),
+                &[],
+                voice,
+            );
+        }
+    };
+    let mut actor = Candidate::new(candidate);
+    let conclusion = shell::run(&mut actor, &store, timing.poll, &ThisHost, &mut hands).await;
+    let conclusion = conclusion.context("come to a conclusion")?;
+    let (received, tail) = (hands.received, std::mem::take(&mut hands.tail));
+    hands.close().await;
+    let id = &mode.candidate.deployment.id;
+    let hurried = matches!(
+        conclusion,
+        Conclusion::Signalled { .. } | Conclusion::StoreLost(_)
+    );
+    let story = match actor.seen() {
+        Some(seen) if hurried => Story::of(seen, id),
+        _ => match tokio::time::timeout(STORY_WITHIN, Story::read(&store, id)).await {
+            Ok(Ok(story)) => story,
+            _ => actor
+                .seen()
+                .map(|seen| Story::of(seen, id))
+                .unwrap_or_default(),
+        },
+    };
+    let about = About {
+        version: &mode.candidate.deployment.version,
+        target: &config.target,
+        me: me.to_string(),
+        received,
+        state: story.state.as_ref(),
+    };
+    let report = report::candidate(&conclusion, &about);
+    if let Conclusion::Proceed { token, .. } = conclusion {
+        file.fencing_token = Some(token);
+        file.outcome = Some(report.outcome.clone());
+        write_candidate_file(&file, config, mode, voice);
+    }
+    let code = tell(config, mode, &report, &story, &tail, voice)?;
+    if report.whole_story && !hurried {
+        let _late = tokio::time::timeout(STORY_WITHIN, store.tidy()).await;
+    }
+    Ok(code)
+}
+
+fn about_the_deployment(config: &Config, mode: &DeployMode) -> Vec<(OsString, OsString)> {
+    let (deployment, me) = (&mode.candidate.deployment, &mode.candidate.me);
+    [
+        ("BATON_DEPLOYMENT_ID", deployment.id.clone()),
+        ("BATON_ENVIRONMENT", config.target.clone()),
+        ("BATON_VERSION", deployment.version.clone()),
+        ("BATON_ROLE", me.role.to_string()),
+        ("BATON_RUNNER", me.runner.clone()),
+        ("BATON_ACTOR", deployment.actor.clone()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.into(), value.into()))
+    .collect()
+}
+
+fn leave_for_later_steps(
+    config: &Config,
+    mode: &DeployMode,
+    voice: &Voice,
+) -> anyhow::Result<CandidateFile> {
+    let candidate = &mode.candidate;
+    let me = &candidate.me;
+    let mut file = CandidateFile::new(
+        candidate.deployment.id.clone(),
+        config.target.clone(),
+        me.candidate,
+        candidate.candidates,
+        me.role.to_string(),
+    );
+    file.lock_name.clone_from(&mode.lock_name);
+    if file.set_store(&mode.store) == actions_kit::candidate_file::StoreKept::LeftOut {
+        voice.say(
+            "the store's address holds credentials: later baton steps need the input `store` too",
+        );
+    }
+    file.version = Some(candidate.deployment.version.clone());
+    file.on_failure = mode.on_failure.clone().map(|run| Hook {
+        run,
+        working_directory: Some(mode.working_directory.clone()),
+    });
+    file.other
+        .insert("instance".to_owned(), candidate.instance.clone().into());
+    write_candidate_file(&file, config, mode, voice);
+    Ok(file)
+}
+
+/// Later steps can be told everything by inputs: a folder that cannot be written is no reason not to deploy.
+fn write_candidate_file(file: &CandidateFile, config: &Config, mode: &DeployMode, voice: &Voice) {
+    if let Err(error) = file.write(&mode.temp, &config.redactor) {
+        voice.warning(&format!(
+            "failed to {error}; later baton steps need their inputs repeated"
+        ));
+    }
+}
+
+fn fresh_output_file(mode: &DeployMode) -> anyhow::Result<PathBuf> {
+    let folder = own_folder(&mode.temp);
+    let name = format!("output-{}", mode.candidate.instance);
+    let path = folder.join(name);
+    let made = DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder)
+        .and_then(|()| {
+            OpenOptions::new()
+                .create(true)
+                .write(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&path)
+        });
+    made.with_context(|| format!("make {} for the command's outputs", path.display()))?;
+    Ok(path)
+}
+
+/// `name=value` lines as a JSON object; the last of a name wins, other lines are left out.
+fn results(path: &Path) -> String {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let pairs: BTreeMap<&str, &str> = text
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.trim(), value))
+        .filter(|(name, _)| !name.is_empty())
+        .collect();
+    serde_json::to_string(&pairs).unwrap_or_else(|_| "{}".to_owned())
+}
+
+fn tell(
+    config: &Config,
+    mode: &DeployMode,
+    report: &Report,
+    story: &Story,
+    tail: &[String],
+    voice: &Voice,
+) -> anyhow::Result<ExitCode> {
+    let mut outputs = Outputs::new();
+    outputs
+        .set("outcome", report.outcome.clone())
+        .set("proceed", report.proceed.to_string());
+    story.outputs(&mode.candidate.deployment.id, &mut outputs);
+    let output_file = own_folder(&mode.temp).join(format!("output-{}", mode.candidate.instance));
+    outputs.set(
+        "results",
+        if report.proceed {
+            results(&output_file)
+        } else {
+            "{}".to_owned()
+        },
+    );
+    let _gone = std::fs::remove_file(&output_file);
+    let mut summary = Summary::new();
+    summary.paragraph(&report.line());
+    if let Some(now) = &report.now {
+        summary.paragraph(&format!("**What now:** {}", markdown::text(now)));
+    }
+    if report.whole_story {
+        story.tell(&mut summary);
+        if report.exit != ExitCode::Success && !tail.is_empty() {
+            let from = tail.len().saturating_sub(LAST_LINES);
+            summary.folded("The command's last lines here", &tail[from..].join("\n"));
+        }
+    }
+    finish(config, report, &outputs, &summary, voice)
+}
+
+/// Annotation, outputs, summary: the last words of every mode.
+pub(crate) fn finish(
+    config: &Config,
+    report: &Report,
+    outputs: &Outputs,
+    summary: &Summary,
+    voice: &Voice,
+) -> anyhow::Result<ExitCode> {
+    let told = match &report.now {
+        Some(now) => format!("{}. {now}", report.headline),
+        None => report.headline.clone(),
+    };
+    match report.level {
+        Level::Error => voice.error(&told),
+        Level::Warning => voice.warning(&told),
+        Level::Notice => voice.notice(&told),
+    }
+    if let Err(error) = outputs.write(&config.environment) {
+        voice.error(&format!("failed to {error}"));
+    }
+    match summary.write(&config.environment, &config.redactor) {
+        Ok(Written::ToFile) => {}
+        Ok(Written::NoFile) if report.whole_story => voice.print(&summary.text(&config.redactor)),
+        Ok(Written::NoFile) => {}
+        Err(error) => voice.error(&format!("failed to {error}")),
+    }
+    Ok(report.exit)
+}

@@ -1,0 +1,335 @@
+//! Carries the protocol's orders out with the supervisor, and tells it what came of them.
+
+use std::{collections::VecDeque, ffi::OsString, path::PathBuf, time::Duration};
+
+use actions_kit::{Redactor, duration};
+use lease::{
+    protocol::{Command, Ended, Input},
+    shell::Hands,
+};
+use ledger::AttemptOutcome;
+use supervisor::{
+    CommandSpec, Containment, Event, Exit, Options, Stop, Supervisor, SupervisorError,
+    WatchdogLoss,
+    signals::{Received, Signals},
+};
+
+use crate::{config::DeployMode, voice::Voice};
+
+/// The supervisor's side of a deployment.
+pub(crate) struct DeployHands<'a> {
+    mode: &'a DeployMode,
+    kill_time: Duration,
+    redactor: Redactor,
+    voice: &'a Voice,
+    signals: Signals,
+    supervisor: Option<Supervisor>,
+    deadline: Option<Duration>,
+    /// Where the command puts its outputs.
+    pub(crate) output_file: PathBuf,
+    /// Variables that say what is deployed.
+    about: Vec<(OsString, OsString)>,
+    exit: Option<Exit>,
+    lost: Option<WatchdogLoss>,
+    timeout: Duration,
+    waiting: VecDeque<Input>,
+    /// The signal that came last: its number is the exit code.
+    pub(crate) received: Option<Received>,
+    /// The last lines of the last command, redacted.
+    pub(crate) tail: Vec<String>,
+}
+
+impl<'a> DeployHands<'a> {
+    /// Starts the watchdog already: a host that cannot must not claim anything.
+    pub(crate) fn new(
+        mode: &'a DeployMode,
+        kill_time: Duration,
+        redactor: Redactor,
+        voice: &'a Voice,
+        output_file: PathBuf,
+        about: Vec<(OsString, OsString)>,
+    ) -> anyhow::Result<Self> {
+        let mut hands = DeployHands {
+            mode,
+            kill_time,
+            redactor,
+            voice,
+            signals: Signals::listen()?,
+            supervisor: None,
+            deadline: None,
+            output_file,
+            about,
+            exit: None,
+            lost: None,
+            timeout: Duration::ZERO,
+            waiting: VecDeque::new(),
+            received: None,
+            tail: Vec::new(),
+        };
+        hands.supervisor = Some(hands.launch()?);
+        Ok(hands)
+    }
+
+    /// Ends the watchdog.
+    pub(crate) async fn close(mut self) {
+        if let Some(supervisor) = self.supervisor.take()
+            && let Err(error) = supervisor.shutdown().await
+        {
+            self.voice.error(&format!("failed to {error}"));
+        }
+    }
+
+    fn launch(&self) -> Result<Supervisor, SupervisorError> {
+        let redactor = self.redactor.clone();
+        Supervisor::launch(Options {
+            kill_time: self.kill_time,
+            grace: self.mode.grace,
+            containment: Containment::Auto,
+            temp_dir: self.mode.temp.clone(),
+            on_line: Some(Box::new(move |line| {
+                redactor.learn_from(&String::from_utf8_lossy(line))
+            })),
+        })
+    }
+
+    fn supervisor(&mut self) -> Result<&mut Supervisor, SupervisorError> {
+        let supervisor = match self.supervisor.take() {
+            Some(supervisor) => supervisor,
+            None => self.launch()?,
+        };
+        Ok(self.supervisor.insert(supervisor))
+    }
+
+    fn try_start(
+        &mut self,
+        command: Command,
+        number: u32,
+        token: u64,
+        timeout: Duration,
+    ) -> Result<(), SupervisorError> {
+        let script = match command {
+            Command::Deploy => self.mode.run.clone(),
+            Command::OnFailure => self.mode.on_failure.clone().unwrap_or_default(),
+        };
+        let mut env = self.mode.inherited.clone();
+        env.extend(self.about.iter().cloned());
+        let set = [
+            ("BATON_FENCING_TOKEN", token.to_string()),
+            ("BATON_ATTEMPT", number.to_string()),
+            ("BATON_OUTPUT", self.output_file.display().to_string()),
+        ];
+        env.extend(
+            set.into_iter()
+                .map(|(name, value)| (name.into(), value.into())),
+        );
+        let spec = CommandSpec {
+            script,
+            cwd: self.mode.working_directory.clone(),
+            env,
+            timeout: Some(timeout),
+        };
+        let deadline = self.deadline;
+        let supervisor = self.supervisor()?;
+        if let Some(deadline) = deadline {
+            supervisor.feed(deadline);
+        }
+        supervisor.start(spec)
+    }
+
+    fn not_run(detail: String) -> Input {
+        Input::Ended(Ended {
+            outcome: AttemptOutcome::ExitCode,
+            detail,
+            ran: Duration::ZERO,
+        })
+    }
+
+    /// What one event of the supervisor means to the protocol, where it means anything.
+    fn told(&mut self, event: Event) -> Option<Input> {
+        match event {
+            Event::Started { .. } => None,
+            Event::Exited(exit) => {
+                self.exit = Some(exit);
+                None
+            }
+            Event::NotStarted(failure) => Some(Self::not_run(format!("failed to {failure}"))),
+            Event::TreeAlive { survivors } => {
+                let named: Vec<_> = survivors.iter().map(ToString::to_string).collect();
+                Some(Input::Stuck {
+                    detail: named.join(", "),
+                })
+            }
+            Event::WatchdogLost(loss) => {
+                self.voice.say(&format!("{loss}: killing the command"));
+                self.lost = Some(loss);
+                None
+            }
+            Event::TreeDead { killed_leftovers } => {
+                if killed_leftovers > 0 {
+                    self.voice.say(&format!(
+                        "the command left {killed_leftovers} processes behind; they were ended with it"
+                    ));
+                }
+                self.keep_tail();
+                let exit = self.exit.take();
+                Some(Input::Ended(self.ended(exit)))
+            }
+        }
+    }
+
+    fn keep_tail(&mut self) {
+        if let Some(supervisor) = &self.supervisor {
+            let lines = supervisor.tail();
+            self.tail = lines
+                .iter()
+                .map(|line| self.redactor.redact(line).into_owned())
+                .collect();
+        }
+    }
+
+    fn ended(&self, exit: Option<Exit>) -> Ended {
+        let Some(exit) = exit else {
+            let detail = self.lost.map_or_else(
+                || "its end was not seen".to_owned(),
+                |loss| loss.to_string(),
+            );
+            return Ended {
+                outcome: AttemptOutcome::Signal,
+                detail,
+                ran: Duration::ZERO,
+            };
+        };
+        let (outcome, detail) = if exit.success() {
+            (AttemptOutcome::Succeeded, String::new())
+        } else if exit.fenced {
+            (
+                AttemptOutcome::Fenced,
+                "the lease could not be renewed in time".to_owned(),
+            )
+        } else if exit.timed_out {
+            (
+                AttemptOutcome::Timeout,
+                format!("stopped after {}", duration::format(self.timeout)),
+            )
+        } else if exit.stopped {
+            (AttemptOutcome::Stopped, exit_phrase(&exit))
+        } else if let Some(signal) = &exit.signal {
+            (AttemptOutcome::Signal, signal.clone())
+        } else if exit.code.is_none() {
+            let detail = self.lost.map_or_else(
+                || "its end was not seen".to_owned(),
+                |loss| loss.to_string(),
+            );
+            (AttemptOutcome::Signal, detail)
+        } else {
+            (AttemptOutcome::ExitCode, exit_phrase(&exit))
+        };
+        Ended {
+            outcome,
+            detail,
+            ran: exit.ran,
+        }
+    }
+}
+
+/// `exit code 137 (SIGKILL)`
+fn exit_phrase(exit: &Exit) -> String {
+    match (exit.code, &exit.signal) {
+        (Some(code), _) => match exit.hint() {
+            Some(signal) => format!("exit code {code} ({signal})"),
+            None => format!("exit code {code}"),
+        },
+        (None, Some(signal)) => signal.clone(),
+        (None, None) => "its end was not seen".to_owned(),
+    }
+}
+
+impl Hands for DeployHands<'_> {
+    fn feed(&mut self, deadline: Duration) {
+        self.deadline = Some(deadline);
+        if let Some(supervisor) = &mut self.supervisor {
+            supervisor.feed(deadline);
+        }
+    }
+
+    fn start(&mut self, command: Command, number: u32, token: u64, timeout: Duration) {
+        let what = match command {
+            Command::Deploy => format!("attempt {number}"),
+            Command::OnFailure => "on-failure".to_owned(),
+        };
+        self.voice.say(&format!(
+            "{what} runs under token {token}, for at most {}",
+            duration::format(timeout)
+        ));
+        self.timeout = timeout;
+        self.exit = None;
+        self.lost = None;
+        if let Err(error) = self.try_start(command, number, token, timeout) {
+            self.waiting
+                .push_back(Self::not_run(format!("failed to {error}")));
+        }
+    }
+
+    fn stop(&mut self, now: bool) {
+        if let Some(supervisor) = &mut self.supervisor {
+            supervisor.stop(if now { Stop::Now } else { Stop::Graceful });
+        }
+    }
+
+    fn say(&mut self, text: &str) {
+        self.voice.say(text);
+    }
+
+    async fn next(&mut self) -> Input {
+        loop {
+            if let Some(input) = self.waiting.pop_front() {
+                return input;
+            }
+            let event = {
+                let supervisor = self.supervisor.as_mut();
+                tokio::select! {
+                    biased;
+                    received = self.signals.next() => {
+                        self.received = Some(received);
+                        return Input::Signal { name: received.to_string() };
+                    }
+                    event = next_event(supervisor) => event,
+                }
+            };
+            let Some(input) = self.told(event) else {
+                continue;
+            };
+            let over = matches!(input, Input::Ended(_)) && self.lost.is_some();
+            // First into the queue: this future may be dropped while it waits for the supervisor's end.
+            self.waiting.push_back(input);
+            // A lost watchdog starts nothing more, and the tree is dead: the next command gets a new one.
+            if let Some(supervisor) = self.supervisor.take_if(|_| over)
+                && let Err(error) = supervisor.shutdown().await
+            {
+                self.voice.error(&format!("failed to {error}"));
+            }
+        }
+    }
+}
+
+async fn next_event(supervisor: Option<&mut Supervisor>) -> Event {
+    match supervisor {
+        Some(supervisor) => supervisor.next_event().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// For those who run no command: they only watch.
+pub(crate) struct NoHands<'a>(pub(crate) &'a Voice);
+
+impl Hands for NoHands<'_> {
+    fn feed(&mut self, _deadline: Duration) {}
+    fn start(&mut self, _command: Command, _number: u32, _token: u64, _timeout: Duration) {}
+    fn stop(&mut self, _now: bool) {}
+    fn say(&mut self, text: &str) {
+        self.0.say(text);
+    }
+    async fn next(&mut self) -> Input {
+        std::future::pending().await
+    }
+}

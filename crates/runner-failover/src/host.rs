@@ -1,0 +1,53 @@
+//! Time and randomness of this host, for the protocol's shell.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use lease::{protocol::Now, shell::Host, store::StoreFuture};
+use ledger::Timestamp;
+use supervisor::boottime;
+
+/// This host.
+pub(crate) struct ThisHost;
+
+impl Host for ThisHost {
+    fn now(&self) -> Now {
+        Now {
+            boot: boottime::now(),
+            wall: wall(),
+        }
+    }
+
+    fn nonce(&self) -> String {
+        random_name()
+    }
+
+    fn sleep_until(&self, boot: Duration) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            if boottime::sleep_until(boot).await.is_err() {
+                // No timerfd: tokio's clock stands still while the host is suspended, but a step looks at the right one.
+                tokio::time::sleep(boot.saturating_sub(boottime::now())).await;
+            }
+        })
+    }
+}
+
+/// The wall clock: for people and metrics, never for a decision.
+pub(crate) fn wall() -> Timestamp {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp(since.as_millis() as u64)
+}
+
+/// 128 random bits in hexadecimal: nobody draws the same twice.
+pub(crate) fn random_name() -> String {
+    let mut bytes = [0_u8; 16];
+    if getrandom::fill(&mut bytes).is_err() {
+        // No kernel that runs GitHub's runner lacks getrandom(2). Time, process and stack still tell us apart.
+        let mark = u128::from(wall().0) << 64
+            | u128::from(std::process::id()) << 32
+            | (boottime::now().as_nanos() & 0xFFFF_FFFF);
+        bytes = mark.to_be_bytes();
+    }
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}

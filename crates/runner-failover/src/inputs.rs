@@ -1,0 +1,242 @@
+//! The one table that describes the action: inputs, outputs, modes, flags and exit codes (design §8).
+
+use std::time::Duration;
+
+use actions_kit::{Exit, ExitCode, Flag, Input, Kind, Mode, Output, Table};
+
+const DEPLOY: &[&str] = &["deploy"];
+const JUDGED: &[&str] = &["deploy", "verdict"];
+const PEOPLE: &[&str] = &["transfer", "unlock"];
+
+/// A duration of at least this many seconds and at most this many hours.
+const fn within(seconds: u64, hours: u64) -> Kind {
+    Kind::Duration {
+        min: Duration::from_secs(seconds),
+        max: Duration::from_secs(hours * 3600),
+    }
+}
+
+/// What `runner-failover` is told and tells.
+pub(crate) const TABLE: Table = Table {
+    action: "runner-failover",
+    about: "lets exactly one of several runners deploy, and the next one when it fails",
+    modes: &[
+        Mode {
+            name: "deploy",
+            about: "claim the deployment or stand by, run `run`, hand over when it fails",
+        },
+        Mode {
+            name: "verdict",
+            about: "watch from another runner and give the run its true conclusion",
+        },
+        Mode {
+            name: "status",
+            about: "show who holds the lock, and what was deployed last",
+        },
+        Mode {
+            name: "transfer",
+            about: "make the holder hand the running deployment to another candidate",
+        },
+        Mode {
+            name: "unlock",
+            about: "end a held deployment as failed, so that the next can begin",
+        },
+    ],
+    inputs: INPUTS,
+    flags: &[
+        Flag {
+            name: "json",
+            modes: &["status"],
+            help: "print JSON",
+        },
+        Flag {
+            name: "watch",
+            modes: &["status"],
+            help: "go on and print every change",
+        },
+    ],
+    outputs: &[
+        Output {
+            name: "outcome",
+            help: "`succeeded`, `failed`, `cancelled`, `held`, `superseded` or `never_claimed`; `deployed` while the gates \
+                   are still to be judged; empty where the deployment goes on elsewhere",
+        },
+        Output {
+            name: "proceed",
+            help: "`true` on the one leg that must go on with the steps of the deployment, else `false`",
+        },
+        Output {
+            name: "failover",
+            help: "`true` when another candidate than the first took over",
+        },
+        Output {
+            name: "failover-reason",
+            help: "why: `primary_exit_code`, `primary_timeout`, `primary_unreachable`, `primary_stopped`, \
+                   `primary_never_appeared`, `preflight` or `manual`",
+        },
+        Output {
+            name: "runner",
+            help: "the runner that deployed, or held the lease last",
+        },
+        Output {
+            name: "fencing-token",
+            help: "the token of the last holder: it only grows",
+        },
+        Output {
+            name: "deployment-id",
+            help: "`<owner>/<repo>/<run_id>/<run_attempt>`",
+        },
+        Output {
+            name: "attempts",
+            help: "how often the command ran, over all candidates",
+        },
+        Output {
+            name: "duration-seconds",
+            help: "from the first claim to the end",
+        },
+        Output {
+            name: "results",
+            help: "what the command wrote to the file `$BATON_OUTPUT` as `name=value` lines, as a JSON object",
+        },
+    ],
+    exit_codes: &[
+        Exit {
+            code: ExitCode::Success,
+            help: "deployed; or stood by and another candidate deployed; or superseded by a later run",
+        },
+        Exit {
+            code: ExitCode::Failed,
+            help: "this candidate's deployment failed, or it lost the lease",
+        },
+        Exit {
+            code: ExitCode::Held,
+            help: "held: a person must look and `unlock`",
+        },
+        Exit {
+            code: ExitCode::WrongInput,
+            help: "wrong input: everything that is wrong is named at once",
+        },
+        Exit {
+            code: ExitCode::ServiceUnavailable,
+            help: "the store is out of reach",
+        },
+        Exit {
+            code: ExitCode::QueueTimeout,
+            help: "the lock was not free in time, or nobody came to claim",
+        },
+        Exit {
+            code: ExitCode::Interrupted,
+            help: "cancelled (SIGINT)",
+        },
+        Exit {
+            code: ExitCode::Terminated,
+            help: "cancelled (SIGTERM)",
+        },
+    ],
+};
+
+const INPUTS: &[Input] = &[
+    Input::new(
+        "mode",
+        Kind::Choice(&["deploy", "verdict", "status", "transfer", "unlock"]),
+        "What to do",
+    )
+    .with_default("deploy"),
+    Input::new("environment", Kind::Text, "What is deployed to: `production`").required(),
+    Input::new("lock-name", Kind::Text, "The lock, where it is not `<owner>/<repo>/<environment>`"),
+    Input::new(
+        "store",
+        Kind::Text,
+        "Where lease and ledger live: `git` (this repository) or `git+<any git URL>`",
+    )
+    .with_default("git"),
+    Input::new(
+        "github-token",
+        Kind::Text,
+        "The job's token: reaches the store `git` and tells a partial re-run",
+    )
+    .with_expression("${{ github.token }}")
+    .secret(),
+    Input::new("candidate", Kind::Count { min: 1, max: 99 }, "This leg's number, from 1")
+        .with_default("1")
+        .with_expression("${{ matrix.candidate }}"),
+    Input::new("candidates", Kind::Count { min: 1, max: 99 }, "How many legs there are")
+        .with_default("2")
+        .with_expression("${{ strategy.job-total }}"),
+    Input::new(
+        "role",
+        Kind::Choice(&["auto", "primary", "secondary"]),
+        "`primary` claims at once, `secondary` waits for it; `auto`: `BATON_RUNNER_ROLE` of the runner, else \
+         `primary-runner`, else candidate 1 is primary",
+    )
+    .with_default("auto")
+    .in_modes(DEPLOY),
+    Input::new("primary-runner", Kind::Glob, "Runners whose name matches are primary").in_modes(DEPLOY),
+    Input::new(
+        "deployment-id",
+        Kind::Text,
+        "The deployment, where it is not `<owner>/<repo>/<run_id>/<run_attempt>`",
+    ),
+    Input::new("run", Kind::Verbatim, "The deploy command, run as a `run:` step by `bash -eo pipefail`")
+        .required()
+        .in_modes(DEPLOY),
+    Input::new("working-directory", Kind::Path, "Where `run` and `on-failure` run; the workspace where unset")
+        .in_modes(DEPLOY),
+    Input::new("version", Kind::Text, "What is deployed, for people; the commit where unset").in_modes(DEPLOY),
+    Input::new("attempts", Kind::Count { min: 1, max: 100 }, "How often one candidate runs the command")
+        .with_default("3")
+        .in_modes(DEPLOY),
+    Input::new("attempt-timeout", within(1, 24), "How long one attempt may take")
+        .with_default("10m")
+        .in_modes(DEPLOY),
+    Input::new("retry-wait", within(0, 24), "How long to wait between two attempts")
+        .with_default("30s")
+        .in_modes(DEPLOY),
+    Input::new("timeout", within(1, 24), "How long all attempts of one candidate may take, from its claim")
+        .with_default("35m")
+        .in_modes(DEPLOY),
+    Input::new("primary-grace", within(0, 1), "How long a secondary waits for a primary that has not appeared")
+        .with_default("20s")
+        .in_modes(DEPLOY),
+    Input::new("queue-timeout", within(1, 24), "How long to wait for the lock")
+        .with_default("30m")
+        .in_modes(JUDGED),
+    Input::new("pickup-timeout", within(1, 24), "How long candidates may take to appear")
+        .with_default("5m")
+        .in_modes(JUDGED),
+    Input::new("await-gates", Kind::Bool, "The deployment ends with `health-gates`, not with the command")
+        .with_default("false")
+        .in_modes(DEPLOY),
+    Input::new("gates-deadline", within(1, 24), "From the command's success to the start of `health-gates`")
+        .with_default("5m")
+        .in_modes(DEPLOY),
+    Input::new(
+        "on-primary-lost",
+        Kind::Choice(&["takeover", "hold"]),
+        "What happens when the holder is lost: a standby runs the command again, or a person decides",
+    )
+    .with_default("takeover")
+    .in_modes(DEPLOY),
+    Input::new("allow-older", Kind::Bool, "Deploy even though a later run has deployed already")
+        .with_default("false")
+        .in_modes(DEPLOY),
+    Input::new("heartbeat", within(0, 1), "How often the lease is renewed; 10s where unset").in_modes(DEPLOY),
+    Input::new("lease-time", within(1, 1), "How long a standby waits on a silent holder; 22s where unset")
+        .in_modes(DEPLOY),
+    Input::new("grace", within(0, 1), "From SIGTERM to SIGKILL when the command is stopped")
+        .with_default("3s")
+        .in_modes(DEPLOY),
+    Input::new("on-failure", Kind::Verbatim, "A command for when every candidate failed, such as a roll-back")
+        .in_modes(DEPLOY),
+    Input::new("reason", Kind::Text, "Why, for the audit trail").required().in_modes(PEOPLE),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::TABLE;
+
+    #[test]
+    fn the_table_is_sound() {
+        assert_eq!(TABLE.check(), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,204 @@
+//! The story of one deployment, from the ledger: outputs, the table of attempts, the timeline.
+
+use std::sync::Arc;
+
+use actions_kit::{Outputs, Summary, duration, markdown};
+use lease::store::{History, Snapshot, Store, StoreError};
+use ledger::{AttemptOutcome, DeploymentState, Entry, Event, Party, Timestamp};
+
+use crate::timeline;
+
+/// What the ledger tells of a deployment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Story {
+    pub(crate) state: Option<DeploymentState>,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) token: u64,
+}
+
+/// One execution of the command.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct AttemptTold {
+    pub(crate) party: Party,
+    pub(crate) number: u32,
+    pub(crate) token: u64,
+    pub(crate) from: Timestamp,
+    pub(crate) to: Option<Timestamp>,
+    pub(crate) outcome: Option<AttemptOutcome>,
+    pub(crate) detail: String,
+}
+
+impl Story {
+    /// Reads it from the store as it stands.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn read(
+        store: &Arc<dyn Store>,
+        deployment: &str,
+    ) -> Result<Story, StoreError> {
+        let snapshot = store.read().await?;
+        let mut story = Story::of(&snapshot, deployment);
+        if let Some(state) = &story.state {
+            let entries = store.history(History::FromSeq(state.first_seq)).await?;
+            story.entries = entries
+                .into_iter()
+                .filter(|e| e.deployment.id == deployment)
+                .collect();
+        }
+        story.token = story
+            .entries
+            .iter()
+            .map(|e| e.token)
+            .max()
+            .unwrap_or(story.token);
+        Ok(story)
+    }
+
+    /// What a snapshot alone tells: everything but the entries.
+    pub(crate) fn of(snapshot: &Snapshot, deployment: &str) -> Story {
+        let record = snapshot
+            .record
+            .as_ref()
+            .filter(|r| r.deployment.id == deployment);
+        Story {
+            state: snapshot.tip.deployment(deployment).cloned(),
+            entries: Vec::new(),
+            token: record.map_or(0, |r| r.token),
+        }
+    }
+
+    /// Every execution of the command, in order.
+    pub(crate) fn attempts(&self) -> Vec<AttemptTold> {
+        let mut told: Vec<AttemptTold> = Vec::new();
+        for entry in &self.entries {
+            match (&entry.event, &entry.by) {
+                (Event::AttemptStarted { number }, Some(party)) => told.push(AttemptTold {
+                    party: party.clone(),
+                    number: *number,
+                    token: entry.token,
+                    from: entry.at,
+                    to: None,
+                    outcome: None,
+                    detail: String::new(),
+                }),
+                (
+                    Event::AttemptFinished {
+                        party,
+                        number,
+                        outcome,
+                        detail,
+                        ran,
+                    },
+                    _,
+                ) => {
+                    let open = told.iter_mut().rev().find(|a| {
+                        a.party.candidate == party.candidate
+                            && a.number == *number
+                            && a.outcome.is_none()
+                    });
+                    if let Some(attempt) = open {
+                        // Who records a dead holder's attempt does so later than it ended.
+                        let lost = *outcome == AttemptOutcome::Lost;
+                        let ended = if lost {
+                            Timestamp(attempt.from.0 + ran.as_millis() as u64)
+                        } else {
+                            entry.at
+                        };
+                        attempt.to = Some(ended);
+                        attempt.outcome = Some(*outcome);
+                        attempt.detail.clone_from(detail);
+                    }
+                }
+                _ => {}
+            }
+        }
+        told
+    }
+
+    /// The outputs that every mode gives.
+    pub(crate) fn outputs(&self, deployment: &str, outputs: &mut Outputs) {
+        outputs.set("deployment-id", deployment);
+        outputs.set("attempts", self.attempts().len().to_string());
+        let token = if self.token == 0 {
+            String::new()
+        } else {
+            self.token.to_string()
+        };
+        outputs.set("fencing-token", token);
+        let state = self.state.as_ref();
+        let failover = state.and_then(|s| s.last_failover);
+        outputs.set("failover", failover.is_some().to_string());
+        outputs.set(
+            "failover-reason",
+            failover.map(|r| r.to_string()).unwrap_or_default(),
+        );
+        let runner = state
+            .and_then(|s| s.holder.as_ref())
+            .map(|h| h.runner.clone());
+        outputs.set("runner", runner.unwrap_or_default());
+        let took = state.and_then(|s| Some(s.finished_at?.since(s.started_at?)));
+        outputs.set(
+            "duration-seconds",
+            took.map(|d| d.as_secs().to_string()).unwrap_or_default(),
+        );
+    }
+
+    /// The table of attempts and the timeline of all candidates.
+    pub(crate) fn tell(&self, summary: &mut Summary) {
+        let attempts = self.attempts();
+        if !attempts.is_empty() {
+            summary.table(
+                &[
+                    "attempt",
+                    "candidate",
+                    "runner",
+                    "token",
+                    "began (UTC)",
+                    "took",
+                    "outcome",
+                ],
+                attempts.iter().map(row),
+            );
+        }
+        if let Some(reason) = self.state.as_ref().and_then(|s| s.last_failover) {
+            summary.paragraph(&format!(
+                "The last takeover happened because of `{reason}`."
+            ));
+        }
+        if let Some(diagram) = timeline::gantt(self) {
+            summary.mermaid(&diagram);
+        }
+    }
+}
+
+fn row(attempt: &AttemptTold) -> Vec<String> {
+    let took = attempt
+        .to
+        .map(|to| duration::format(whole_seconds(to.since(attempt.from))));
+    let outcome = match attempt.outcome {
+        None => "🏃 running".to_owned(),
+        Some(AttemptOutcome::Succeeded) => "✅ succeeded".to_owned(),
+        Some(AttemptOutcome::Stopped) => format!("⚠️ stopped {}", markdown::text(&attempt.detail)),
+        Some(AttemptOutcome::Lost) => "❌ lost with its holder".to_owned(),
+        Some(_) => format!("❌ {}", markdown::text(&attempt.detail)),
+    };
+    vec![
+        attempt.number.to_string(),
+        format!("{} ({})", attempt.party.candidate, attempt.party.role),
+        markdown::code(&attempt.party.runner),
+        attempt.token.to_string(),
+        attempt
+            .from
+            .to_string()
+            .replace('T', " ")
+            .trim_end_matches('Z')
+            .to_owned(),
+        took.unwrap_or_default(),
+        outcome,
+    ]
+}
+
+fn whole_seconds(duration: std::time::Duration) -> std::time::Duration {
+    std::time::Duration::from_secs(duration.as_secs_f64().round() as u64)
+}

@@ -1,0 +1,106 @@
+//! What this program says on its standard output. A thread of its own writes, so that a reader who does not read holds
+//! up the words and never the lease.
+
+use std::{
+    io::{self, Write},
+    sync::mpsc::{self, Sender},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use actions_kit::{
+    Commands, Environment, Redactor, Secret,
+    command::{Level, Reader},
+};
+
+enum Word {
+    Line(String),
+    Raw(String),
+    Annotation(Level, &'static str, String),
+    Mask(Secret),
+}
+
+/// Speaks to whoever reads the log.
+pub(crate) struct Voice {
+    words: Option<Sender<Word>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// How long the last words may take when nobody reads.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+impl Voice {
+    pub(crate) fn new(environment: &Environment, redactor: Redactor) -> Self {
+        let (words, heard) = mpsc::channel();
+        let reader = Reader::of(environment);
+        let thread = std::thread::Builder::new()
+            .name("voice".to_owned())
+            .spawn(move || {
+                let mut commands = Commands::new(io::stdout(), reader, redactor.clone());
+                while let Ok(word) = heard.recv() {
+                    // A reader that went away hears nothing; that is no reason to stop a deployment.
+                    let _unheard = match word {
+                        Word::Line(text) => commands.line(&text),
+                        Word::Raw(text) => {
+                            io::stdout().write_all(redactor.redact(&text).as_bytes())
+                        }
+                        Word::Annotation(level, title, text) => {
+                            commands.annotate(level, title, &text)
+                        }
+                        Word::Mask(secret) => commands.mask(&secret),
+                    }
+                    .and_then(|()| io::stdout().flush());
+                }
+            });
+        Voice {
+            words: Some(words),
+            thread: thread.ok(),
+        }
+    }
+
+    /// One line of the log.
+    pub(crate) fn say(&self, text: &str) {
+        self.send(Word::Line(format!("baton: {text}")));
+    }
+
+    /// Text for a person who asked for it, as it is.
+    pub(crate) fn print(&self, text: &str) {
+        self.send(Word::Raw(text.to_owned()));
+    }
+
+    pub(crate) fn error(&self, text: &str) {
+        self.send(Word::Annotation(Level::Error, "baton", text.to_owned()));
+    }
+
+    pub(crate) fn warning(&self, text: &str) {
+        self.send(Word::Annotation(Level::Warning, "baton", text.to_owned()));
+    }
+
+    pub(crate) fn notice(&self, text: &str) {
+        self.send(Word::Annotation(Level::Notice, "baton", text.to_owned()));
+    }
+
+    pub(crate) fn mask(&self, secret: &Secret) {
+        self.send(Word::Mask(secret.clone()));
+    }
+
+    fn send(&self, word: Word) {
+        if let Some(words) = &self.words {
+            let _unheard = words.send(word);
+        }
+    }
+}
+
+impl Drop for Voice {
+    /// Waits for the last words, but not for ever.
+    fn drop(&mut self) {
+        self.words = None;
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        let until = Instant::now() + LAST_WORDS;
+        while !thread.is_finished() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
