@@ -7,11 +7,15 @@
 //! Not responsible for: what is deployed and how it is killed (`supervisor`), what the history means (`ledger`), and
 //! anything of GitHub's environment (the binaries).
 
+#[cfg(feature = "testing")]
+pub mod conformance;
 mod lock;
 pub mod protocol;
 mod record;
 pub mod shell;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod timing;
 
 pub use lock::{LockName, LockNameError};

@@ -4,6 +4,9 @@
 //! after the newest, and swaps them atomically when both are still what the writer saw.
 
 pub mod git;
+mod json;
+#[cfg(feature = "testing")]
+pub mod memory;
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 

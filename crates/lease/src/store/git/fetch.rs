@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     LockName,
-    store::{Snapshot, StoreError, Version},
+    store::{Snapshot, StoreError, Version, json},
 };
 
 /// How often a read that fell between the two parts of one swap is repeated.
@@ -52,7 +52,18 @@ impl Reader {
             if known.is_none() {
                 sweep(repository);
             }
-            let quiet = fetch(repository, url, refs, !self.has_ledger, git, judge).await?;
+            let depth = if self.has_ledger {
+                Depth::WhatFollows
+            } else if is_empty(repository, url, &[&refs.lease, &refs.ledger], git, judge).await? {
+                Depth::Nothing
+            } else {
+                Depth::Tip
+            };
+            if depth == Depth::Nothing && known.as_ref() == Some(&Snapshot::default()) {
+                self.known = known;
+                return Ok(Snapshot::default());
+            }
+            let quiet = fetch(repository, url, refs, depth, git, judge).await?;
             if let Some(known) = known.filter(|_| quiet) {
                 self.known = Some(known.clone());
                 return Ok(known);
@@ -68,6 +79,42 @@ impl Reader {
     }
 }
 
+/// How much of the chain a fetch asks for.
+///
+/// A fetch with a depth asks the server for objects even where nothing has moved, so only the first that finds a ledger
+/// has one; after it, an unchanged pair of refs costs a listing alone. And a fetch with a depth fails where no ref
+/// matches (git 2.39: `error: ` and nothing else), so there a listing comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Depth {
+    /// There is nothing on the server; refs that once were there are forgotten.
+    Nothing,
+    /// The newest commit.
+    Tip,
+    /// What follows the commits that are here.
+    WhatFollows,
+}
+
+/// Whether the server has none of these refs.
+pub(super) async fn is_empty(
+    repository: &Path,
+    url: &str,
+    names: &[&str],
+    git: &Git,
+    judge: &Judge,
+) -> Result<bool, StoreError> {
+    let mut arguments = vec!["--git-dir=.", "ls-remote", "--quiet", "--", url];
+    arguments.extend(names);
+    let answer = git
+        .run(repository, arguments, &[])
+        .await
+        .map_err(|e| judge.not_run(&e))?;
+    if answer.status.success() {
+        Ok(answer.stdout.is_empty())
+    } else {
+        Err(judge.failed(&answer))
+    }
+}
+
 /// Removes the locks of a fetch that was killed. Reads are one at a time, and sends take no lock here.
 fn sweep(repository: &Path) {
     for file in ["shallow.lock", "packed-refs.lock"] {
@@ -78,14 +125,11 @@ fn sweep(repository: &Path) {
 
 /// Brings the scratch repository's refs in line with the server's. Says whether git had nothing to tell, as it does
 /// where no ref has moved.
-///
-/// A fetch with a depth asks the server for objects even where nothing has moved, so only the first that finds a ledger
-/// has one; after it, an unchanged pair of refs costs a listing alone.
 async fn fetch(
     repository: &Path,
     url: &str,
     refs: &Refs,
-    with_depth: bool,
+    depth: Depth,
     git: &Git,
     judge: &Judge,
 ) -> Result<bool, StoreError> {
@@ -102,7 +146,7 @@ async fn fetch(
         "--no-auto-maintenance",
         "--no-recurse-submodules",
     ];
-    if with_depth {
+    if depth == Depth::Tip {
         arguments.push("--depth=1");
     }
     arguments.extend(["--", url, &spec]);
@@ -147,7 +191,7 @@ async fn decode(
     if let Some(commit) = &lease {
         let foreign = |detail: String| foreign(&refs.lease, &detail, judge);
         let file = blob(commit, record_file.as_ref(), layout::RECORD).map_err(foreign)?;
-        snapshot.record = Some(layout::read_record(file, lock).map_err(foreign)?);
+        snapshot.record = Some(json::read_record(file, lock).map_err(foreign)?);
         snapshot.version.lease = Some(commit.oid.clone());
         let message = commit.message();
         replaced_ledger = layout::replaced_ledger(&message).map(|r| r.map(str::to_owned));

@@ -5,7 +5,14 @@ use std::{path::Path, time::Duration};
 
 use ledger::Entry;
 
-use super::{command::Git, failure::Judge, fetch::foreign, layout, push::Refs, scratch};
+use super::{
+    command::Git,
+    failure::Judge,
+    fetch::{self, foreign},
+    layout,
+    push::Refs,
+    scratch,
+};
 use crate::store::{History, StoreError};
 
 /// How many entries the first fetch brings; a quarter of a thousand small commits, one request.
@@ -35,9 +42,12 @@ pub(super) async fn read(
     // Left by one of ours that was killed; reads of the history are one at a time.
     scratch::remove_locks(&repository.join("refs"));
     let _ = std::fs::remove_file(repository.join("shallow.lock"));
+    if fetch::is_empty(repository, url, &[&refs.ledger], git, judge).await? {
+        return Ok(Vec::new());
+    }
     let mut depth = FIRST_DEPTH;
     loop {
-        fetch(repository, url, refs, depth, git, judge).await?;
+        deepen(repository, url, refs, depth, git, judge).await?;
         let mut entries = chain(repository, refs, depth, git, judge).await?;
         let oldest = entries.first();
         let reached = oldest.is_none_or(|oldest| {
@@ -66,7 +76,7 @@ pub(super) async fn read(
     }
 }
 
-async fn fetch(
+async fn deepen(
     repository: &Path,
     url: &str,
     refs: &Refs,
@@ -112,7 +122,8 @@ async fn chain(
     judge: &Judge,
 ) -> Result<Vec<Entry>, StoreError> {
     let count = format!("--max-count={depth}");
-    let pattern = format!("--glob={}", refs.ledger);
+    // A pattern, because a name that is there no more would be an error.
+    let pattern = format!("--glob={}[r]", refs.ledger.trim_end_matches('r'));
     // Of all commands that list commits this one heeds no setting of the user's.
     let arguments = [
         "--git-dir=.",

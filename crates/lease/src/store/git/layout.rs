@@ -7,7 +7,7 @@
 use ledger::{Entry, Tip};
 use serde_json::{Map, Value};
 
-use crate::{LockName, Record, SCHEMA};
+use crate::{Record, store::json};
 
 /// The record's file.
 pub(super) const RECORD: &str = "record.json";
@@ -108,25 +108,6 @@ pub(super) fn read_entry(message: &str) -> Result<Entry, String> {
     serde_json::from_str(body).map_err(|e| format!("the entry in its message cannot be read ({e})"))
 }
 
-/// The record in its file.
-///
-/// # Errors
-/// One phrase on what is wrong with it.
-pub(super) fn read_record(file: &[u8], lock: &LockName) -> Result<Record, String> {
-    let value: Value =
-        serde_json::from_slice(file).map_err(|e| format!("{RECORD} is not JSON ({e})"))?;
-    check_schema(&value, SCHEMA)?;
-    let record: Record =
-        serde_json::from_value(value).map_err(|e| format!("{RECORD} cannot be read ({e})"))?;
-    if record.lock != *lock {
-        return Err(format!(
-            "the record is that of the lock {:?}",
-            record.lock.as_str()
-        ));
-    }
-    Ok(record)
-}
-
 /// A tip read back.
 #[derive(Debug)]
 pub(super) struct TipRead {
@@ -150,8 +131,6 @@ pub(super) fn read_tip(files: [&[u8]; 4]) -> Result<TipRead, String> {
     let Some(Value::Object(mut whole)) = values.pop() else {
         return Err(format!("{} is not an object", TIP[0]));
     };
-    let schema = whole.get("schema").cloned().unwrap_or_default();
-    check_schema(&serde_json::json!({ "schema": schema }), ledger::SCHEMA)?;
     let replaced_lease = match whole.remove(REPLACED_LEASE) {
         Some(Value::String(named)) => Some(Some(named).filter(|n| n != NONE)),
         _ => None,
@@ -159,22 +138,11 @@ pub(super) fn read_tip(files: [&[u8]; 4]) -> Result<TipRead, String> {
     for (key, value) in SPLIT.iter().zip(split.drain(..)) {
         whole.insert((*key).to_owned(), value);
     }
-    let tip = serde_json::from_value(Value::Object(whole))
-        .map_err(|e| format!("the tip cannot be read ({e})"))?;
+    let tip = json::read_tip(Value::Object(whole))?;
     Ok(TipRead {
         tip,
         replaced_lease,
     })
-}
-
-fn check_schema(value: &Value, known: u32) -> Result<(), String> {
-    match value.get("schema").and_then(Value::as_u64) {
-        Some(schema) if schema <= u64::from(known) => Ok(()),
-        Some(schema) => Err(format!(
-            "it was written in schema {schema} by a newer version, this one knows {known}; update baton"
-        )),
-        None => Err("it names no schema".to_owned()),
-    }
 }
 
 fn lines(mut json: Vec<u8>) -> serde_json::Result<Vec<u8>> {
