@@ -185,10 +185,11 @@ async fn no_retry_begins_that_would_pass_the_deadline() {
         deadline: Duration::from_secs(60),
         ..options(&server.uri())
     };
-    let result = Client::new(options)
-        .unwrap()
-        .run_jobs("octo-org", "octo.repo", 42)
-        .await;
+    let client = Client::new(options).unwrap();
+    let question = client.run_jobs("octo-org", "octo.repo", 42);
+    let result = tokio::time::timeout(Duration::from_secs(20), question)
+        .await
+        .expect("no wait begins");
     assert_eq!(cause(result), Unknown::Server { status: 503 });
     assert_eq!(asked(&server).await, 1);
 }
