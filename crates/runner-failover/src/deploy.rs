@@ -29,8 +29,8 @@ use crate::{
     voice::Voice,
 };
 
-/// How long the story may take to be read once everything is decided.
-const STORY_WITHIN: Duration = Duration::from_secs(15);
+/// How long cleaning up behind us may take.
+const TIDY_WITHIN: Duration = Duration::from_secs(15);
 
 /// How many of the command's last lines the summary of a failure shows.
 const LAST_LINES: usize = 30;
@@ -99,13 +99,7 @@ pub(crate) async fn run(
     );
     let story = match actor.seen() {
         Some(seen) if hurried => Story::of(seen, id),
-        _ => match tokio::time::timeout(STORY_WITHIN, Story::read(&store, id)).await {
-            Ok(Ok(story)) => story,
-            _ => actor
-                .seen()
-                .map(|seen| Story::of(seen, id))
-                .unwrap_or_default(),
-        },
+        seen => Story::read_or(&store, id, seen, voice).await,
     };
     let about = About {
         version: &mode.candidate.deployment.version,
@@ -122,7 +116,7 @@ pub(crate) async fn run(
     }
     let code = tell(config, mode, &report, &story, &tail, voice)?;
     if report.whole_story && !hurried {
-        let _late = tokio::time::timeout(STORY_WITHIN, store.tidy()).await;
+        let _late = tokio::time::timeout(TIDY_WITHIN, store.tidy()).await;
     }
     Ok(code)
 }

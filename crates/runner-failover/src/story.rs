@@ -1,12 +1,15 @@
 //! The story of one deployment, from the ledger: outputs, the table of attempts, the timeline.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actions_kit::{Outputs, Summary, duration, markdown};
 use lease::store::{History, Snapshot, Store, StoreError};
 use ledger::{AttemptOutcome, DeploymentState, Entry, Event, Party, Timestamp};
 
-use crate::timeline;
+use crate::{timeline, voice::Voice};
+
+/// How long the story may take to be read once everything is decided.
+const STORY_WITHIN: Duration = Duration::from_secs(15);
 
 /// What the ledger tells of a deployment.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +56,25 @@ impl Story {
             .max()
             .unwrap_or(story.token);
         Ok(story)
+    }
+
+    /// Reads it, and falls back to what was seen before: a store that has gone away must not hide what is known.
+    pub(crate) async fn read_or(
+        store: &Arc<dyn Store>,
+        deployment: &str,
+        seen: Option<&Snapshot>,
+        voice: &Voice,
+    ) -> Story {
+        let why = match tokio::time::timeout(STORY_WITHIN, Story::read(store, deployment)).await {
+            Ok(Ok(story)) => return story,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the store took too long".to_owned(),
+        };
+        voice.warning(&format!(
+            "failed to read the whole story of {deployment}: {why}"
+        ));
+        seen.map(|seen| Story::of(seen, deployment))
+            .unwrap_or_default()
     }
 
     /// What a snapshot alone tells: everything but the entries.
@@ -199,6 +221,6 @@ fn row(attempt: &AttemptTold) -> Vec<String> {
     ]
 }
 
-fn whole_seconds(duration: std::time::Duration) -> std::time::Duration {
-    std::time::Duration::from_secs(duration.as_secs_f64().round() as u64)
+fn whole_seconds(duration: Duration) -> Duration {
+    Duration::from_secs(duration.as_secs_f64().round() as u64)
 }

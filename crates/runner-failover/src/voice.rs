@@ -9,7 +9,7 @@ use std::{
 };
 
 use actions_kit::{
-    Commands, Environment, Redactor, Secret,
+    Commands, Environment, Redactor,
     command::{Level, Reader},
 };
 
@@ -17,7 +17,6 @@ enum Word {
     Line(String),
     Raw(String),
     Annotation(Level, &'static str, String),
-    Mask(Secret),
 }
 
 /// Speaks to whoever reads the log.
@@ -47,7 +46,6 @@ impl Voice {
                         Word::Annotation(level, title, text) => {
                             commands.annotate(level, title, &text)
                         }
-                        Word::Mask(secret) => commands.mask(&secret),
                     }
                     .and_then(|()| io::stdout().flush());
                 }
@@ -78,10 +76,6 @@ impl Voice {
 
     pub(crate) fn notice(&self, text: &str) {
         self.send(Word::Annotation(Level::Notice, "baton", text.to_owned()));
-    }
-
-    pub(crate) fn mask(&self, secret: &Secret) {
-        self.send(Word::Mask(secret.clone()));
     }
 
     fn send(&self, word: Word) {
