@@ -97,7 +97,7 @@ impl Actor for Person {
 
 /// What a task at the store came back with.
 enum Answer {
-    Input(Input),
+    Input(Box<Input>),
     /// The store told of a change, or its time was up.
     Changed { early: bool },
 }
@@ -119,14 +119,14 @@ pub async fn run<A: Actor, T: Host, H: Hands>(
             match effect {
                 Effect::Read => {
                     let store = Arc::clone(store);
-                    answers.spawn(async move { Answer::Input(Input::Read(store.read().await)) });
+                    answers.spawn(async move { Answer::Input(Box::new(Input::Read(store.read().await))) });
                 }
                 Effect::Send(write) => {
                     let store = Arc::clone(store);
                     answers.spawn(async move {
                         let nonce = write.nonce.clone();
                         let result = store.swap(write).await.into();
-                        Answer::Input(Input::Swapped { nonce, result })
+                        Answer::Input(Box::new(Input::Swapped { nonce, result }))
                     });
                 }
                 Effect::Feed(deadline) => hands.feed(deadline),
@@ -152,7 +152,7 @@ pub async fn run<A: Actor, T: Host, H: Hands>(
             biased;
             input = hands.next() => input,
             Some(answer) = answers.join_next() => match answer {
-                Ok(Answer::Input(input)) => input,
+                Ok(Answer::Input(input)) => *input,
                 Ok(Answer::Changed { early }) => {
                     watching = false;
                     if early { Input::Changed } else { Input::Tick }

@@ -1,6 +1,6 @@
 //! What kind of re-run this is: asked of GitHub once, and only for attempts past the first (design §4).
 
-use github::{Client, ClientOptions, OurJob, Token, rerun_kind};
+use github::{Client, ClientOptions, OurJob, Token, rerun_kind, runs_alone};
 use lease::protocol::Rerun;
 use ledger::Deployment;
 
@@ -69,20 +69,10 @@ async fn ask(
                 github::Rerun::Unclear(why) => Err(format!("its list of jobs is unclear: {why:?}")),
             }
         }
-        // `verdict` is alone where every other job was carried over.
-        None => {
-            let live: Vec<_> = jobs
-                .iter()
-                .filter(|j| {
-                    j.conclusion != Some(github::Conclusion::Skipped) && !j.carried_over(attempt)
-                })
-                .collect();
-            match live.len() {
-                0 => Err("its list of jobs has none of this attempt".to_owned()),
-                1 => Ok(Rerun::Alone),
-                _ if live.len() == jobs.len() => Ok(Rerun::Full),
-                _ => Ok(Rerun::Partial),
-            }
-        }
+        None => Ok(match runs_alone(&jobs, attempt) {
+            Some(true) => Rerun::Alone,
+            Some(false) => Rerun::Full,
+            None => Rerun::Unknown,
+        }),
     }
 }
