@@ -71,6 +71,7 @@ async fn ask(
         }
         None => Ok(match runs_alone(&jobs, attempt) {
             Some(true) => Rerun::Alone,
+            Some(false) if jobs.iter().any(|job| job.carried_over(attempt)) => Rerun::Partial,
             Some(false) => Rerun::Full,
             None => Rerun::Unknown,
         }),

@@ -251,13 +251,19 @@ impl Watcher {
     fn await_announcement(&self, now: Duration, started: Duration, view: &View) -> Intent {
         let tip = &view.snapshot.tip;
         let rerun = self.config.rerun;
-        let earlier = tip.earlier_attempt(&self.config.deployment).filter(|_| rerun != Rerun::First);
         let at = started + self.config.pickup_timeout;
-        if let Some(earlier) = earlier {
-            let nothing_runs = rules::deployed_already(rerun, &self.config.deployment, tip).is_some();
-            if nothing_runs || rerun == Rerun::Alone || now >= at {
-                return Intent::Watch(earlier.deployment.clone());
-            }
+        let earlier = tip.earlier_attempt(&self.config.deployment);
+        let judged_before = match rerun {
+            // Candidates must come: an earlier attempt's success says nothing of this one.
+            Rerun::First | Rerun::Full => None,
+            Rerun::Alone => earlier,
+            // The jobs that run again may be legs or not; those that are decide by the same rule.
+            Rerun::Partial => earlier.filter(|_| now >= at),
+            Rerun::Unknown => rules::deployed_already(rerun, &self.config.deployment, tip)
+                .or_else(|| earlier.filter(|_| now >= at)),
+        };
+        if let Some(earlier) = judged_before {
+            return Intent::Watch(earlier.deployment.clone());
         }
         if now < at {
             return Intent::Until(at);
