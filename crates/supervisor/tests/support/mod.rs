@@ -188,10 +188,11 @@ impl Run {
         // The writers fork all the time, so some are gone when their turn comes, and new ones come up.
         wait_for(
             || {
-                running()
-                    .map(|pid| kill(pid_of(pid), Signal::SIGSTOP))
-                    .count()
-                    == 0
+                let running: Vec<u32> = running().collect();
+                for &pid in &running {
+                    let _gone = kill(pid_of(pid), Signal::SIGSTOP);
+                }
+                running.is_empty()
             },
             || "the tree to stop".to_owned(),
         );
