@@ -1,11 +1,14 @@
 //! Stores of temporary places, opened as the binaries open them.
 
-use std::{path::Path, time::Duration};
+use std::{future::Future, path::Path, sync::Arc, time::Duration};
 
 use lease::{
     LockName,
-    store::git::{Credentials, GitOptions, GitRemote, GitStore},
-    testing::http_git::Server,
+    store::{
+        Snapshot, Store, Swap, Version, Write,
+        git::{Credentials, GitOptions, GitRemote, GitStore},
+    },
+    testing::{http_git::Server, writes::claim},
 };
 
 /// The token of every test's server.
@@ -39,4 +42,41 @@ pub(crate) fn served(server: &Server) -> GitRemote {
 
 pub(crate) async fn open(options: GitOptions) -> GitStore {
     GitStore::open(options).await.unwrap()
+}
+
+/// A store behind `server` whose lock `o/r/production` was claimed once, and what it then holds.
+pub(crate) async fn claimed(server: &Server, scratch: &Path) -> (GitStore, LockName, Snapshot) {
+    let lock = lock("o/r/production");
+    let store = open(options(served(server), lock.clone(), scratch)).await;
+    let empty = store.read().await.unwrap();
+    won(&store, claim(&lock, &empty)).await;
+    let seen = store.read().await.unwrap();
+    (store, lock, seen)
+}
+
+pub(crate) async fn swap(store: &impl Store, write: Write) -> Swap {
+    store.swap(Arc::new(write)).await
+}
+
+/// Sends a write that must win.
+pub(crate) async fn won(store: &impl Store, write: Write) -> Version {
+    match swap(store, write).await {
+        Swap::Won(version) => version,
+        other => panic!("the write should have won: {other:?}"),
+    }
+}
+
+/// Asks until there is an answer, at most as long as a patient request takes.
+pub(crate) async fn until<T, F: Future<Output = Option<T>>>(ask: impl Fn() -> F) -> T {
+    let asking = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENT, asking)
+        .await
+        .expect("what was waited for did not come")
 }

@@ -33,6 +33,9 @@ const LONG_ABANDONED: Duration = Duration::from_secs(600);
 /// Unreachable objects and unfinished pushes older than this are nobody's any more.
 const UNREACHABLE: Duration = Duration::from_secs(3600);
 
+/// With this many packs they are made one.
+const MANY_PACKS: usize = 20;
+
 /// Makes the repository at `path` where there is nothing, or an empty folder. Several processes may do so at once.
 pub(super) async fn make_when_absent(
     path: &Path,
@@ -200,14 +203,21 @@ pub(super) async fn tidy(path: &Path, git: &Git) {
         "--".as_ref(),
     ];
     let _ = git.run(path, prune, &[]).await;
-    // Packs in a geometric progression: each run rewrites only about as much as was added since.
-    let _ = git
-        .run(
-            path,
-            ["--git-dir=.", "repack", "--geometric=2", "-d", "-q"],
-            &[],
-        )
-        .await;
+    // Loose objects that are reachable go into one more pack; now and then all packs become one. Not --geometric: it
+    // packs what is unreachable too, which is then never pruned.
+    let packs = fs::read_dir(path.join("objects/pack"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let packs = packs
+        .filter(|e| e.path().extension().is_some_and(|x| x == "pack"))
+        .count();
+    let expire = format!("--unpack-unreachable={}.seconds.ago", UNREACHABLE.as_secs());
+    let mut repack = vec!["--git-dir=.", "repack", "-d", "-q"];
+    if packs >= MANY_PACKS {
+        repack.extend(["-A", &expire]);
+    }
+    let _ = git.run(path, repack, &[]).await;
 }
 
 fn remove_old(folder: &Path, prefix: &str) {

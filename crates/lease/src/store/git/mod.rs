@@ -55,9 +55,8 @@ use crate::{
 pub use credentials::Credentials;
 pub use remote::{GitRemote, GitRemoteError};
 
-/// The oldest git that has all that is used here: `GIT_CONFIG_COUNT` and `fetch --atomic` came with 2.31,
-/// `repack --geometric` with 2.32.
-const OLDEST: (u32, u32) = (2, 32);
+/// The oldest git that has all that is used here: `GIT_CONFIG_COUNT` and `fetch --atomic` came with 2.31.
+const OLDEST: (u32, u32) = (2, 31);
 
 /// How long opening and reading history may take, as a multiple of the request timeout: they take several requests, and
 /// no renewal waits for them.

@@ -1,6 +1,6 @@
 //! Hands a request to `git http-backend` (git-http-backend(1), RFC 3875).
 
-use std::{io, path::Path, process::Stdio};
+use std::{ffi::OsString, io, path::Path, process::Stdio};
 
 use tokio::{io::AsyncWriteExt, process::Command};
 
@@ -13,10 +13,8 @@ pub(super) async fn run(root: &Path, request: &Request) -> io::Result<Vec<u8>> {
         .split_once('?')
         .unwrap_or((&request.target, ""));
     let mut command = Command::new("git");
-    for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|n| n.starts_with("GIT_")) {
-            command.env_remove(name);
-        }
+    for name in surrounding_variables() {
+        command.env_remove(name);
     }
     command
         .arg("http-backend")
@@ -54,6 +52,12 @@ pub(super) async fn run(root: &Path, request: &Request) -> io::Result<Vec<u8>> {
     };
     let (output, ()) = tokio::join!(child.wait_with_output(), write);
     http(&output?.stdout)
+}
+
+/// The variables of a git or a user around the test, which must not reach the server.
+pub(super) fn surrounding_variables() -> impl Iterator<Item = OsString> {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    names.filter(|name| name.to_str().is_some_and(|n| n.starts_with("GIT_")))
 }
 
 /// CGI's headers become HTTP's: `Status:` is the status line, and the length is added.

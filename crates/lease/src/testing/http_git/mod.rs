@@ -292,7 +292,11 @@ fn plain(status: u16, headers: &[(&str, &str)]) -> Vec<u8> {
 
 fn git(arguments: &[&str], folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    let status = Command::new("git").args(arguments).arg(folder).status()?;
+    let mut command = Command::new("git");
+    for name in cgi::surrounding_variables() {
+        command.env_remove(name);
+    }
+    let status = command.args(arguments).arg(folder).status()?;
     if status.success() {
         Ok(())
     } else {
