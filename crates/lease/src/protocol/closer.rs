@@ -16,7 +16,11 @@ pub(super) fn may_close_at(view: &View) -> Option<Duration> {
     let patience = match record.phase {
         Phase::Deploying | Phase::Transferring | Phase::FailedOver => {
             let somebody_may_come = state.is_some_and(ledger::DeploymentState::awaits_announcement);
-            let pickup = if somebody_may_come { record.policy.pickup_timeout } else { Duration::ZERO };
+            let pickup = if somebody_may_come {
+                record.policy.pickup_timeout
+            } else {
+                Duration::ZERO
+            };
             (lease * 3).max(pickup)
         }
         Phase::Stopping => STOP_NOTICE + lease,
@@ -37,7 +41,10 @@ pub(super) fn close(view: &View) -> Option<rows::Row> {
         return rows::ended_by_others(view, Outcome::Cancelled, None, &detail);
     }
     if rows::holds(record) {
-        let detail = format!("nothing was heard of {holder} any more, in phase {}", record.phase);
+        let detail = format!(
+            "nothing was heard of {holder} any more, in phase {}",
+            record.phase
+        );
         return rows::held(view, None, TakeoverReason::PrimaryUnreachable, &detail);
     }
     let (reason, detail) = match record.phase {
@@ -47,7 +54,9 @@ pub(super) fn close(view: &View) -> Option<rows::Row> {
         ),
         phase => (
             FailureReason::Abandoned,
-            format!("nothing was heard of {holder} any more, in phase {phase}, and nobody took over"),
+            format!(
+                "nothing was heard of {holder} any more, in phase {phase}, and nobody took over"
+            ),
         ),
     };
     rows::ended_by_others(view, Outcome::Failed, Some(reason), &detail)

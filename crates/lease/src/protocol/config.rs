@@ -47,7 +47,9 @@ impl CandidateConfig {
     /// Whether a later run of the same workflow and ref supersedes this one (design §4): never a re-run, a
     /// `workflow_dispatch` or `allow-older`, because rolling back by re-running an old run must work.
     pub(crate) fn can_be_superseded(&self) -> bool {
-        !self.allow_older && self.deployment.run_attempt <= 1 && self.deployment.trigger != "workflow_dispatch"
+        !self.allow_older
+            && self.deployment.run_attempt <= 1
+            && self.deployment.trigger != "workflow_dispatch"
     }
 }
 

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use ledger::{AttemptOutcome, Draft, Event, FailureReason, Outcome, Party, TakeoverReason};
+use ledger::{AttemptOutcome, Draft, Event, Outcome, TakeoverReason};
 
 use super::{
     Candidate, Command, Conclusion, Effect, Ended, STUCK_PATIENCE,
     candidate::Intent,
     lane::Sent,
     rows, rules,
-    stage::{Ending, Failing, Hold, Purpose, Stage, Stop, Then},
+    stage::{Ending, Failing, Hold, Lost, Purpose, Stage, Stop, Then},
     view::View,
 };
-use crate::{Attempt, Phase, Record};
+use crate::{Attempt, Phase, Record, store::StoreError};
 
 impl Candidate {
     /// Past D the tree is dead: SIGKILL, no grace (design §4 rule 2). The watchdog keeps the same deadline by itself.
@@ -27,7 +27,9 @@ impl Candidate {
                 hold.stage = Stage::Fenced { ended: None };
                 return;
             }
-            Stage::Running { stop: stop @ None, .. } if now >= hold.claimed_at + total => {
+            Stage::Running {
+                stop: stop @ None, ..
+            } if now >= hold.claimed_at + total => {
                 *stop = Some(Stop::Total);
                 out.push(Effect::Stop { now: false });
                 return;
@@ -35,7 +37,9 @@ impl Candidate {
             _ => return,
         }
         hold.fenced = true;
-        out.push(Effect::Say("the lease could not be renewed in time: killing the command".to_owned()));
+        out.push(Effect::Say(
+            "the lease could not be renewed in time: killing the command".to_owned(),
+        ));
         out.push(Effect::Stop { now: true });
     }
 
@@ -58,9 +62,15 @@ impl Candidate {
         hold.stage = match std::mem::replace(&mut hold.stage, Stage::Stopped) {
             Stage::Running { number, stop, .. } if hold.fenced || stop == Some(Stop::Fence) => {
                 // What had ended before the deadline killed it keeps its result.
-                Stage::Fenced { ended: Some((number, ended)) }
+                Stage::Fenced {
+                    ended: Some((number, ended)),
+                }
             }
-            Stage::Running { number, stop, .. } => Stage::Ended { number, ended, stop },
+            Stage::Running { number, stop, .. } => Stage::Ended {
+                number,
+                ended,
+                stop,
+            },
             Stage::OnFailure { failing, .. } => Stage::OnFailureEnded { failing, ended },
             other => other,
         };
@@ -68,13 +78,21 @@ impl Candidate {
 
     pub(super) fn on_stuck(&mut self, now: Duration, detail: String, out: &mut Vec<Effect>) {
         let Some(hold) = &mut self.hold else { return };
-        out.push(Effect::Say(format!("the command's processes cannot be killed: {detail}")));
+        out.push(Effect::Say(format!(
+            "the command's processes cannot be killed: {detail}"
+        )));
         let since = hold.stuck.take().map_or(now, |(since, _)| since);
         hold.stuck = Some((since, detail));
     }
 
     /// Runs a command, if the lease is fresh; the deadline reaches the watchdog first.
-    pub(super) fn start(&mut self, now: Duration, command: Command, number: u32, out: &mut Vec<Effect>) {
+    pub(super) fn start(
+        &mut self,
+        now: Duration,
+        command: Command,
+        number: u32,
+        out: &mut Vec<Effect>,
+    ) {
         let Some(hold) = &mut self.hold else { return };
         let timeout = match command {
             Command::Deploy => {
@@ -84,32 +102,50 @@ impl Candidate {
             Command::OnFailure => self.config.attempt_timeout,
         };
         hold.stage = match std::mem::replace(&mut hold.stage, Stage::Stopped) {
-            Stage::StartOnFailure(failing) => Stage::OnFailure { failing, since: now },
-            _ => Stage::Running { number, since: now, stop: None },
+            Stage::StartOnFailure(failing) => Stage::OnFailure {
+                failing,
+                since: now,
+            },
+            _ => Stage::Running {
+                number,
+                since: now,
+                stop: None,
+            },
         };
         hold.fenced = false;
         out.push(Effect::Feed(hold.deadline()));
-        out.push(Effect::Start { command, number, token: hold.record.token, timeout });
+        out.push(Effect::Start {
+            command,
+            number,
+            token: hold.record.token,
+            timeout,
+        });
     }
 
     /// A write of the holder's own record took effect.
     pub(super) fn renewed(&mut self, now: Duration, sent: Sent<Purpose>, out: &mut Vec<Effect>) {
         let lease = self.config.policy.timing.lease;
-        let (Some(hold), Some(record)) = (&mut self.hold, sent.write.record.clone()) else { return };
+        let stands = self.stands(&sent);
+        let (Some(hold), Some(record)) = (&mut self.hold, sent.write.record.clone()) else {
+            return;
+        };
         hold.record = record;
         hold.renewed_at = hold.renewed_at.max(sent.first_sent);
         if hold.tree_lives() && !hold.fenced {
             out.push(Effect::Feed(hold.deadline()));
         }
         match sent.purpose {
-            Purpose::Renew(Then::SignalTold) => self.signal_told = true,
             Purpose::Renew(Then::Wait(number)) => {
                 let until = now + self.config.retry_wait;
                 out.push(Effect::Say(format!("attempt {number} comes next")));
                 hold.stage = Stage::RetryWait { number, until };
             }
             Purpose::Renew(Then::Run(number)) => hold.stage = Stage::Start(number),
-            Purpose::Renew(Then::RunOnFailure(failing)) => hold.stage = Stage::StartOnFailure(failing),
+            Purpose::Renew(Then::RunOnFailure(failing)) => {
+                hold.stage = Stage::StartOnFailure(failing)
+            }
+            // Learnt so late that another took the gates over: what stands decides.
+            Purpose::End(Ending::Deployed) if !stands => {}
             Purpose::End(ending) => self.ended(now + lease, ending, out),
             _ => {}
         }
@@ -119,8 +155,16 @@ impl Candidate {
         let Some(hold) = &mut self.hold else { return };
         let token = hold.record.token;
         let conclusion = match ending {
-            Ending::Succeeded => Conclusion::Proceed { token, finished: true, gates_only: false },
-            Ending::Deployed => Conclusion::Proceed { token, finished: false, gates_only: false },
+            Ending::Succeeded => Conclusion::Proceed {
+                token,
+                finished: true,
+                gates_only: false,
+            },
+            Ending::Deployed => Conclusion::Proceed {
+                token,
+                finished: false,
+                gates_only: false,
+            },
             Ending::Failed => {
                 let state = self.view.as_ref().and_then(View::deployment);
                 Conclusion::Over {
@@ -132,11 +176,20 @@ impl Candidate {
             }
             Ending::FailedOver => {
                 let failing = match hold.record.failed_candidates.last() {
-                    Some(last) => Failing { reason: last.reason, detail: last.detail.clone() },
+                    Some(last) => Failing {
+                        reason: last.reason,
+                        detail: last.detail.clone(),
+                    },
                     None => return,
                 };
-                out.push(Effect::Say(format!("handing over: {}, {}", failing.reason, failing.detail)));
-                hold.stage = Stage::FailedOver { failing, until: claimable_until };
+                out.push(Effect::Say(format!(
+                    "handing over: {}, {}",
+                    failing.reason, failing.detail
+                )));
+                hold.stage = Stage::FailedOver {
+                    failing,
+                    until: claimable_until,
+                };
                 return;
             }
             Ending::Stopping => {
@@ -144,42 +197,60 @@ impl Candidate {
                 return;
             }
             Ending::Cancelled => {
-                let name = self.signal.as_ref().map(|(name, _)| name.clone()).unwrap_or_default();
+                let name = self
+                    .signal
+                    .as_ref()
+                    .map(|(name, _)| name.clone())
+                    .unwrap_or_default();
                 self.signalled(&name, true)
             }
             Ending::Held => {
                 let state = self.view.as_ref().and_then(View::deployment);
                 let detail = state.map(|s| s.detail.clone()).unwrap_or_default();
-                Conclusion::Held { deployment: self.config.deployment.id.clone(), detail }
+                Conclusion::Held {
+                    deployment: self.config.deployment.id.clone(),
+                    detail,
+                }
             }
         };
         self.finish(conclusion, out);
     }
 
     /// Our record is gone from the store, or became `transferring`: a terminal phase or another's claim ends the hold.
-    pub(super) fn compare_hold(&mut self, _now: Duration, out: &mut Vec<Effect>) {
-        let Some(stands) = self.view.as_ref().and_then(View::record).cloned() else { return };
+    pub(super) fn compare_hold(&mut self, out: &mut Vec<Effect>) {
+        let stands = self.view.as_ref().and_then(View::record).cloned();
         let Some(hold) = &mut self.hold else { return };
-        if stands.nonce == hold.record.nonce || hold.lost_to.is_some() {
+        if hold.lost.is_some()
+            || stands
+                .as_ref()
+                .is_some_and(|r| r.nonce == hold.record.nonce)
+        {
             return;
         }
-        if self.lane.remembered(&stands.nonce).is_some() && stands.token == hold.record.token {
-            hold.record = stands;
-            return;
-        }
-        let transferred = stands.token == hold.record.token && stands.phase == Phase::Transferring;
-        if transferred {
-            out.push(Effect::Say("a person asked for another candidate: stopping the command".to_owned()));
-            hold.record = stands;
-            if let Stage::Running { stop: stop @ None, .. } = &mut hold.stage {
-                *stop = Some(Stop::Transfer);
-                out.push(Effect::Stop { now: false });
+        hold.lost = match stands {
+            Some(stands)
+                if stands.token == hold.record.token && stands.phase == Phase::Transferring =>
+            {
+                out.push(Effect::Say(
+                    "a person asked for another candidate: stopping the command".to_owned(),
+                ));
+                hold.record = stands;
+                if let Stage::Running {
+                    stop: stop @ None, ..
+                } = &mut hold.stage
+                {
+                    *stop = Some(Stop::Transfer);
+                    out.push(Effect::Stop { now: false });
+                }
+                return;
             }
-            return;
-        }
-        hold.lost_to = Some(stands.holder);
+            Some(stands) => Some(Lost::To(stands.holder)),
+            None => Some(Lost::Removed),
+        };
         if hold.tree_lives() {
-            out.push(Effect::Say("the lease is lost: killing the command".to_owned()));
+            out.push(Effect::Say(
+                "the lease is lost: killing the command".to_owned(),
+            ));
             hold.fenced = true;
             out.push(Effect::Stop { now: true });
         }
@@ -188,9 +259,11 @@ impl Candidate {
     /// What the holder does next.
     pub(super) fn holding(&mut self, now: Duration) -> Intent {
         let heartbeat = self.config.policy.timing.heartbeat;
-        let Some(hold) = &self.hold else { return Intent::Until(Duration::MAX) };
-        if let Some(to) = &hold.lost_to {
-            return self.lost(hold, to);
+        let Some(hold) = &self.hold else {
+            return Intent::Until(Duration::MAX);
+        };
+        if let Some(lost) = &hold.lost {
+            return self.lost(now, hold, lost);
         }
         if hold.tree_lives() {
             return self.while_the_tree_lives(now, hold);
@@ -201,32 +274,69 @@ impl Candidate {
         let due = hold.sent_at + heartbeat;
         let renew = || renewal(hold, now, Then::GoOn, Vec::new());
         match &hold.stage {
-            Stage::Start(_) | Stage::RetryWait { .. } if hold.record.phase == Phase::Transferring => {
-                self.fail_over(hold, TakeoverReason::Manual, "a person asked for it", Vec::new())
+            Stage::Start(number) if hold.record.phase == Phase::Transferring => {
+                let finished =
+                    rows::attempt_finished(&hold.record, *number, &not_run("a transfer"));
+                self.fail_over(
+                    hold,
+                    TakeoverReason::Manual,
+                    "a person asked for it",
+                    vec![finished],
+                )
             }
+            Stage::RetryWait { .. } if hold.record.phase == Phase::Transferring => self.fail_over(
+                hold,
+                TakeoverReason::Manual,
+                "a person asked for it",
+                Vec::new(),
+            ),
             Stage::Start(number) if now >= hold.claimed_at + self.config.timeout => {
                 let ended = Ended {
                     outcome: AttemptOutcome::Timeout,
                     detail: "no time was left to run it".to_owned(),
                     ran: Duration::ZERO,
                 };
-                let failing = Failing { reason: TakeoverReason::PrimaryTimeout, detail: ended.detail.clone() };
+                let failing = Failing {
+                    reason: TakeoverReason::PrimaryTimeout,
+                    detail: ended.detail.clone(),
+                };
                 self.give_up(hold, Some(&(*number, ended)), &failing)
             }
             // A claim or a renewal that was answered late is renewed before anything starts.
-            Stage::Start(number) if now < hold.renewed_at + heartbeat => Intent::Start(Command::Deploy, *number),
-            Stage::StartOnFailure(_) if now < hold.renewed_at + heartbeat => Intent::Start(Command::OnFailure, 1),
+            Stage::Start(number) if now < hold.renewed_at + heartbeat => {
+                Intent::Start(Command::Deploy, *number)
+            }
+            Stage::StartOnFailure(_) if now < hold.renewed_at + heartbeat => {
+                Intent::Start(Command::OnFailure, 1)
+            }
             Stage::Start(_) | Stage::StartOnFailure(_) => renew(),
-            Stage::Ended { number, ended, stop } => self.after_an_attempt(now, hold, *number, ended, *stop),
+            Stage::Ended {
+                number,
+                ended,
+                stop,
+            } => self.after_an_attempt(now, hold, *number, ended, *stop),
             Stage::RetryWait { number, until } if now >= *until => {
-                let attempt = Attempt { number: *number, running: true, running_for: Duration::ZERO };
-                let record = Record { attempt, ..hold.record.clone() };
+                let attempt = Attempt {
+                    number: *number,
+                    running: true,
+                    running_for: Duration::ZERO,
+                };
+                let record = Record {
+                    attempt,
+                    ..hold.record.clone()
+                };
                 let started = self.say(hold, Event::AttemptStarted { number: *number });
-                Intent::write(Purpose::Renew(Then::Run(*number)), Some(record), vec![started])
+                Intent::write(
+                    Purpose::Renew(Then::Run(*number)),
+                    Some(record),
+                    vec![started],
+                )
             }
             Stage::RetryWait { .. } if now >= due => renew(),
             Stage::RetryWait { until, .. } => Intent::Until(due.min(*until)),
-            Stage::OnFailureEnded { failing, ended } => self.end_failed(hold, failing, Some(ended), Vec::new()),
+            Stage::OnFailureEnded { failing, ended } => {
+                self.end_failed(hold, failing, Some(ended), Vec::new())
+            }
             Stage::FailedOver { failing, until } => {
                 if now >= *until || !self.another_is_left(hold) {
                     self.take_back(hold, failing)
@@ -240,19 +350,43 @@ impl Candidate {
         }
     }
 
-    fn lost(&self, hold: &Hold, to: &Party) -> Intent {
-        if hold.tree_lives() {
-            return Intent::Until(Duration::MAX);
+    fn lost(&self, now: Duration, hold: &Hold, lost: &Lost) -> Intent {
+        if hold.tree_lives() && !self.gives_the_tree_up(now) {
+            return Intent::Until(
+                hold.stuck
+                    .as_ref()
+                    .map_or(Duration::MAX, |(since, _)| *since + STUCK_PATIENCE),
+            );
         }
+        let to = match lost {
+            Lost::To(party) => party,
+            Lost::Removed => {
+                let detail = format!("it was removed while {} held it", self.config.me);
+                let what = format!("the lease of {}", self.config.lock);
+                return Intent::Finish(Conclusion::StoreLost(StoreError::Foreign { what, detail }));
+            }
+        };
         let state = self.view.as_ref().and_then(View::deployment);
         if let Some((state, outcome)) = state.and_then(|s| Some((s, s.outcome?))) {
             let (reason, detail) = (state.reason, state.detail.clone());
-            return Intent::Finish(Conclusion::Over { outcome, reason, detail, by_me: false });
+            return Intent::Finish(Conclusion::Over {
+                outcome,
+                reason,
+                detail,
+                by_me: false,
+            });
         }
-        let held = self.view.as_ref().and_then(View::record).is_some_and(|r| r.phase == Phase::Held);
+        let held = self
+            .view
+            .as_ref()
+            .and_then(View::record)
+            .is_some_and(|r| r.phase == Phase::Held);
         if held {
             let detail = state.map(|s| s.detail.clone()).unwrap_or_default();
-            return Intent::Finish(Conclusion::Held { deployment: self.config.deployment.id.clone(), detail });
+            return Intent::Finish(Conclusion::Held {
+                deployment: self.config.deployment.id.clone(),
+                detail,
+            });
         }
         if let (Stage::Stopped, Some((name, _))) = (&hold.stage, &self.signal) {
             return Intent::Finish(self.signalled(name, false));
@@ -268,186 +402,59 @@ impl Candidate {
     }
 
     fn while_the_tree_lives(&self, now: Duration, hold: &Hold) -> Intent {
-        if let Some((since, left)) = &hold.stuck {
+        if let Some((_, left)) = hold.stuck.as_ref().filter(|_| self.gives_the_tree_up(now)) {
             // Nothing may follow a tree that is not proven dead, neither here nor elsewhere: a person decides.
-            if now >= *since + STUCK_PATIENCE || self.signal.is_some() {
-                let detail = format!("processes of the command cannot be killed: {left}");
-                return self.hold_for_a_person(TakeoverReason::PrimaryUnreachable, &detail, Vec::new());
-            }
+            let detail = format!("processes of the command cannot be killed: {left}");
+            return self.hold_for_a_person(TakeoverReason::PrimaryUnreachable, &detail, Vec::new());
+        }
+        if hold.fenced && hold.stuck.is_none() {
+            // The tree will be dead in a moment. Renewing until then would only keep the others waiting.
+            return Intent::Until(Duration::MAX);
         }
         if let (Some((name, _)), false) = (&self.signal, self.signal_told) {
-            let told = self.say(hold, Event::Signalled { signal: name.clone() });
+            let told = self.say(
+                hold,
+                Event::Signalled {
+                    signal: name.clone(),
+                },
+            );
             return renewal(hold, now, Then::SignalTold, vec![told]);
         }
         let due = hold.sent_at + self.config.policy.timing.heartbeat;
         if now >= due {
             return renewal(hold, now, Then::GoOn, Vec::new());
         }
-        let stuck = hold.stuck.as_ref().map_or(Duration::MAX, |(since, _)| *since + STUCK_PATIENCE);
+        let stuck = hold
+            .stuck
+            .as_ref()
+            .map_or(Duration::MAX, |(since, _)| *since + STUCK_PATIENCE);
         Intent::Until(due.min(hold.claimed_at + self.config.timeout).min(stuck))
     }
 
-    /// A user's cancel and a runner's shutdown look the same (design §4).
-    fn when_signalled(&self, hold: &Hold) -> Option<Intent> {
-        let (name, _) = self.signal.as_ref()?;
-        let mut drafts = Vec::new();
-        if !self.signal_told {
-            drafts.push(self.say(hold, Event::Signalled { signal: name.clone() }));
-        }
-        let record = match &hold.stage {
-            // Already the deployment's end: cancelling it now would tell a lie.
-            Stage::OnFailureEnded { .. } => return None,
-            Stage::StartOnFailure(failing) => {
-                let ended = Ended {
-                    outcome: AttemptOutcome::Stopped,
-                    detail: format!("not run: {name}"),
-                    ran: Duration::ZERO,
-                };
-                return Some(self.end_failed(hold, failing, Some(&ended), drafts));
-            }
-            Stage::FailedOver { .. } if !self.signal_told => {
-                return Some(Intent::write(Purpose::Signalled, None, drafts));
-            }
-            Stage::FailedOver { .. } => return Some(Intent::Finish(self.signalled(name, false))),
-            Stage::Ended { number, ended, .. } | Stage::Fenced { ended: Some((number, ended)) } => {
-                drafts.push(rows::attempt_finished(&hold.record, *number, ended));
-                if ended.outcome == AttemptOutcome::Succeeded && !self.config.await_gates {
-                    let (record, drafts) = rows::succeeded(&hold.record, false, drafts);
-                    return Some(Intent::write(Purpose::End(Ending::Succeeded), Some(record), drafts));
-                }
-                let command_done = ended.outcome == AttemptOutcome::Succeeded;
-                Record { command_done, ..hold.record.clone() }
-            }
-            Stage::Start(number) if hold.record.attempt.running => {
-                let detail = format!("not run: {name}");
-                let ended = Ended { outcome: AttemptOutcome::Stopped, detail, ran: Duration::ZERO };
-                drafts.push(rows::attempt_finished(&hold.record, *number, &ended));
-                hold.record.clone()
-            }
-            Stage::Stopped if !self.all_others_signalled() => return None,
-            _ => hold.record.clone(),
-        };
-        if self.all_others_signalled() {
-            let detail = format!("every candidate was told to stop ({name})");
-            drafts.push(rows::finished(&record, Outcome::Cancelled, None, &detail));
-            let record = rows::phase(&record, Phase::Cancelled);
-            return Some(Intent::write(Purpose::End(Ending::Cancelled), Some(record), drafts));
-        }
-        Some(Intent::write(Purpose::End(Ending::Stopping), Some(rows::phase(&record, Phase::Stopping)), drafts))
+    /// Whether waiting any longer for the tree's death is of no use.
+    pub(super) fn gives_the_tree_up(&self, now: Duration) -> bool {
+        let stuck = self.hold.as_ref().and_then(|h| h.stuck.as_ref());
+        stuck.is_some_and(|(since, _)| now >= *since + STUCK_PATIENCE || self.signal.is_some())
     }
 
-    fn after_an_attempt(&self, now: Duration, hold: &Hold, number: u32, ended: &Ended, stop: Option<Stop>) -> Intent {
-        let finished = rows::attempt_finished(&hold.record, number, ended);
-        if ended.outcome == AttemptOutcome::Succeeded {
-            return self.end_well(hold, vec![finished]);
-        }
-        if stop == Some(Stop::Transfer) || hold.record.phase == Phase::Transferring {
-            return self.fail_over(hold, TakeoverReason::Manual, "a person asked for it", vec![finished]);
-        }
-        let timed_out = ended.outcome == AttemptOutcome::Timeout || stop == Some(Stop::Total);
-        let another_fits = now + self.config.retry_wait < hold.claimed_at + self.config.timeout;
-        if number < self.config.attempts && another_fits && stop.is_none() {
-            let attempt = Attempt { number, running: false, running_for: ended.ran };
-            let record = Record { attempt, ..hold.record.clone() };
-            return Intent::write(Purpose::Renew(Then::Wait(number + 1)), Some(record), vec![finished]);
-        }
-        let reason = if timed_out { TakeoverReason::PrimaryTimeout } else { TakeoverReason::PrimaryExitCode };
-        let detail = match number {
-            1 => ended.detail.clone(),
-            n => format!("{} in attempt {n}", ended.detail),
-        };
-        self.give_up(hold, Some(&(number, ended.clone())), &Failing { reason, detail })
+    pub(super) fn say(&self, hold: &Hold, event: Event) -> Draft {
+        rows::draft(
+            &self.config.deployment,
+            &self.config.me,
+            hold.record.token,
+            event,
+        )
     }
 
-    fn end_well(&self, hold: &Hold, drafts: Vec<Draft>) -> Intent {
-        let await_gates = self.config.await_gates;
-        let (record, drafts) = rows::succeeded(&hold.record, await_gates, drafts);
-        let ending = if await_gates { Ending::Deployed } else { Ending::Succeeded };
-        Intent::write(Purpose::End(ending), Some(record), drafts)
-    }
-
-    fn give_up(&self, hold: &Hold, ended: Option<&(u32, Ended)>, failing: &Failing) -> Intent {
-        let drafts: Vec<_> = ended
-            .map(|(number, ended)| rows::attempt_finished(&hold.record, *number, ended))
-            .into_iter()
-            .collect();
-        if self.another_is_left(hold) {
-            return self.fail_over(hold, failing.reason, &failing.detail, drafts);
-        }
-        self.roll_back_or_end(hold, failing, drafts)
-    }
-
-    fn roll_back_or_end(&self, hold: &Hold, failing: &Failing, mut drafts: Vec<Draft>) -> Intent {
-        if !self.config.on_failure {
-            return self.end_failed(hold, failing, None, drafts);
-        }
-        drafts.push(self.say(hold, Event::OnFailureStarted));
-        let record = rows::phase(&hold.record, Phase::Deploying);
-        Intent::write(Purpose::Renew(Then::RunOnFailure(failing.clone())), Some(record), drafts)
-    }
-
-    fn end_failed(&self, hold: &Hold, failing: &Failing, on_failure: Option<&Ended>, mut drafts: Vec<Draft>) -> Intent {
-        let mut detail = format!("{} on {}", failing.detail, hold.record.holder);
-        if let Some(ended) = on_failure {
-            let succeeded = ended.outcome == AttemptOutcome::Succeeded;
-            let told = if succeeded { "on-failure succeeded".to_owned() } else { format!("on-failure: {}", ended.detail) };
-            detail = format!("{detail}; {told}");
-            drafts.push(self.say(hold, Event::OnFailureFinished { succeeded, detail: ended.detail.clone() }));
-        }
-        let reason = FailureReason::from(failing.reason);
-        drafts.push(rows::finished(&hold.record, Outcome::Failed, Some(reason), &detail));
-        Intent::write(Purpose::End(Ending::Failed), Some(rows::phase(&hold.record, Phase::Failed)), drafts)
-    }
-
-    fn fail_over(&self, hold: &Hold, reason: TakeoverReason, detail: &str, drafts: Vec<Draft>) -> Intent {
-        let record = rows::failed_over(&hold.record, reason, detail);
-        Intent::write(Purpose::End(Ending::FailedOver), Some(record), drafts)
-    }
-
-    /// Nobody claimed what we left to the others: token + 1, `on-failure`, then `failed` with our own reason.
-    fn take_back(&self, hold: &Hold, failing: &Failing) -> Intent {
-        let Some(view) = &self.view else { return Intent::Until(Duration::MAX) };
-        let record = Record { token: rows::next_token(view), ..hold.record.clone() };
-        let taken = Hold { record, ..hold.clone() };
-        self.roll_back_or_end(&taken, failing, Vec::new())
-    }
-
-    /// Past D, with the tree dead: the finished result if there is one, else the others' turn (design §4).
-    fn tell_what_came_of_it(&self, hold: &Hold, ended: Option<&(u32, Ended)>) -> Intent {
-        let drafts: Vec<_> = ended
-            .map(|(number, ended)| rows::attempt_finished(&hold.record, *number, ended))
-            .into_iter()
-            .collect();
-        if ended.is_some_and(|(_, e)| e.outcome == AttemptOutcome::Succeeded) {
-            return self.end_well(hold, drafts);
-        }
-        let reason = TakeoverReason::PrimaryUnreachable;
-        let detail = "the store was out of reach for too long";
-        if rows::holds(&hold.record) {
-            return self.hold_for_a_person(reason, detail, drafts);
-        }
-        self.fail_over(hold, reason, detail, drafts)
-    }
-
-    fn hold_for_a_person(&self, reason: TakeoverReason, detail: &str, mut drafts: Vec<Draft>) -> Intent {
-        let row = self.view.as_ref().and_then(|v| rows::held(v, Some(&self.config.me), reason, detail));
-        let Some((record, more)) = row else { return Intent::Until(Duration::MAX) };
-        let told = !drafts.is_empty();
-        drafts.extend(more.into_iter().filter(|d| !told || !matches!(d.event, Event::AttemptFinished { .. })));
-        Intent::write(Purpose::End(Ending::Held), Some(record), drafts)
-    }
-
-    fn say(&self, hold: &Hold, event: Event) -> Draft {
-        rows::draft(&self.config.deployment, &self.config.me, hold.record.token, event)
-    }
-
-    fn another_is_left(&self, hold: &Hold) -> bool {
+    pub(super) fn another_is_left(&self, hold: &Hold) -> bool {
         let state = self.view.as_ref().and_then(View::deployment);
-        let candidates = state.map_or(0, |s| s.candidates).max(self.config.candidates);
+        let candidates = state
+            .map_or(0, |s| s.candidates)
+            .max(self.config.candidates);
         rules::another_is_left(self.config.me.candidate, candidates, &hold.record, state)
     }
 
-    fn all_others_signalled(&self) -> bool {
+    pub(super) fn all_others_signalled(&self) -> bool {
         let state = self.view.as_ref().and_then(View::deployment);
         state.is_some_and(|s| s.all_others_signalled(self.config.me.candidate))
     }
@@ -458,4 +465,13 @@ impl Candidate {
 fn renewal(hold: &Hold, now: Duration, then: Then, drafts: Vec<Draft>) -> Intent {
     let record = rows::heartbeat(&hold.record, hold.running_for(now));
     Intent::write(Purpose::Renew(then), Some(record), drafts)
+}
+
+/// The end of a command that was recorded as started and was stopped before it was.
+pub(super) fn not_run(why: &str) -> Ended {
+    Ended {
+        outcome: AttemptOutcome::Stopped,
+        detail: format!("not run: {why}"),
+        ran: Duration::ZERO,
+    }
 }

@@ -58,7 +58,13 @@ pub(super) enum Fate<P> {
 
 impl<P: Clone + PartialEq> Lane<P> {
     pub(super) fn new() -> Self {
-        Lane { pending: None, remembered: VecDeque::new(), must_read: false, final_error: None, last_error: None }
+        Lane {
+            pending: None,
+            remembered: VecDeque::new(),
+            must_read: false,
+            final_error: None,
+            last_error: None,
+        }
     }
 
     pub(super) fn is_busy(&self) -> bool {
@@ -66,7 +72,9 @@ impl<P: Clone + PartialEq> Lane<P> {
     }
 
     pub(super) fn is_pending(&self, nonce: &str) -> bool {
-        self.pending.as_ref().is_some_and(|p| p.sent.write.nonce == nonce)
+        self.pending
+            .as_ref()
+            .is_some_and(|p| p.sent.write.nonce == nonce)
     }
 
     /// Makes a write over what `view` shows and hands out its first send.
@@ -79,7 +87,11 @@ impl<P: Clone + PartialEq> Lane<P> {
         record: Option<Record>,
         drafts: Vec<Draft>,
     ) -> Arc<Write> {
-        let record = record.map(|r| Record { nonce: nonce.to_owned(), written_at: now.wall, ..r });
+        let record = record.map(|r| Record {
+            nonce: nonce.to_owned(),
+            written_at: now.wall,
+            ..r
+        });
         let (entries, tip) = view.snapshot.tip.extend(nonce, now.wall, drafts);
         let write = Arc::new(Write {
             nonce: nonce.to_owned(),
@@ -89,14 +101,22 @@ impl<P: Clone + PartialEq> Lane<P> {
             tip,
             at: Timestamp(now.wall.0),
         });
-        let sent = Sent { purpose, write: Arc::clone(&write), first_sent: now.boot };
+        let sent = Sent {
+            purpose,
+            write: Arc::clone(&write),
+            first_sent: now.boot,
+        };
         if sent.write.record.is_some() {
             self.remembered.push_back(sent.clone());
             if self.remembered.len() > REMEMBERED {
                 self.remembered.pop_front();
             }
         }
-        self.pending = Some(Pending { sent, last_sent: now.boot, in_flight: 1 });
+        self.pending = Some(Pending {
+            sent,
+            last_sent: now.boot,
+            in_flight: 1,
+        });
         self.must_read = false;
         self.final_error = None;
         self.last_error = None;
@@ -123,8 +143,15 @@ impl<P: Clone + PartialEq> Lane<P> {
     }
 
     /// Takes in the answer to one send. A win of the pending write comes back with what the store now holds.
-    pub(super) fn answered(&mut self, nonce: &str, answer: SwapAnswer) -> Option<(Sent<P>, Version)> {
-        let pending = self.pending.as_mut().filter(|p| p.sent.write.nonce == nonce)?;
+    pub(super) fn answered(
+        &mut self,
+        nonce: &str,
+        answer: SwapAnswer,
+    ) -> Option<(Sent<P>, Version)> {
+        let pending = self
+            .pending
+            .as_mut()
+            .filter(|p| p.sent.write.nonce == nonce)?;
         pending.in_flight = pending.in_flight.saturating_sub(1);
         match answer {
             SwapAnswer::Won(version) => {
@@ -152,7 +179,10 @@ impl<P: Clone + PartialEq> Lane<P> {
             return Fate::Open;
         };
         let write = &pending.sent.write;
-        let in_lease = snapshot.record.as_ref().is_some_and(|r| r.nonce == write.nonce);
+        let in_lease = snapshot
+            .record
+            .as_ref()
+            .is_some_and(|r| r.nonce == write.nonce);
         let in_ledger = !write.entries.is_empty() && snapshot.tip.has_nonce(&write.nonce);
         if in_lease || in_ledger {
             let sent = pending.sent.clone();
@@ -160,7 +190,8 @@ impl<P: Clone + PartialEq> Lane<P> {
             return Fate::Won(sent);
         }
         let lease_moved = write.record.is_some() && snapshot.version.lease != write.expected.lease;
-        let ledger_moved = !write.entries.is_empty() && snapshot.version.ledger != write.expected.ledger;
+        let ledger_moved =
+            !write.entries.is_empty() && snapshot.version.ledger != write.expected.ledger;
         if lease_moved || ledger_moved {
             self.settle();
             return Fate::Gone;
@@ -174,9 +205,24 @@ impl<P: Clone + PartialEq> Lane<P> {
         self.remembered.iter().find(|s| s.write.nonce == nonce)
     }
 
-    /// How long the pending write has been without an answer, and what was last seen of it.
-    pub(super) fn unanswered(&self) -> Option<(Duration, &StoreError)> {
-        Some((self.pending.as_ref()?.sent.first_sent, self.last_error.as_ref()?))
+    /// Whether the fate of the pending write is to be read at once. A store whose reads still tell nothing after
+    /// `hurry` will not be moved by asking more often.
+    pub(super) fn must_read_soon(&self, now: Duration, hurry: Duration) -> bool {
+        self.must_read
+            && self
+                .pending
+                .as_ref()
+                .is_some_and(|p| now < p.sent.first_sent + hurry)
+    }
+
+    /// Since when the fate of the pending write is unknown, and why.
+    pub(super) fn unanswered(&self) -> Option<(Duration, StoreError)> {
+        let sent = &self.pending.as_ref()?.sent;
+        let error = self.last_error.clone().unwrap_or_else(|| StoreError::Foreign {
+            what: "lease and ledger".to_owned(),
+            detail: "they show neither the last write nor what it was made over; were they set back?".to_owned(),
+        });
+        Some((sent.first_sent, error))
     }
 
     fn settle(&mut self) {

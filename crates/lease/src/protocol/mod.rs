@@ -17,12 +17,14 @@ mod candidate;
 mod closer;
 mod conclusion;
 mod config;
+mod ending;
 mod holder;
 mod lane;
 mod person;
 mod rows;
 mod rules;
 mod stage;
+mod standby;
 mod view;
 mod watcher;
 

@@ -102,16 +102,25 @@ impl Person {
             }
             Input::Swapped { nonce, result } => {
                 if let Some((sent, _)) = self.lane.answered(&nonce, result) {
-                    self.end = sent.write.record.clone().map(|r| PersonEnd::Done(Box::new(r)));
+                    self.end = sent
+                        .write
+                        .record
+                        .clone()
+                        .map(|r| PersonEnd::Done(Box::new(r)));
                 }
             }
             _ => {}
         }
-        let error = self.lane.final_error.as_ref().or(self.error.as_ref());
-        if let Some(error) = error
-            && (!error.is_passing() || now.boot >= started + STORE_PATIENCE)
-        {
-            self.end.get_or_insert(PersonEnd::StoreLost(error.clone()));
+        let unanswered = self.lane.unanswered().map(|(_, error)| error);
+        let late = now.boot >= started + STORE_PATIENCE;
+        let refused = self
+            .lane
+            .final_error
+            .clone()
+            .or(self.error.clone())
+            .filter(|e| late || !e.is_passing());
+        if let Some(error) = refused.or(unanswered.filter(|_| late)) {
+            self.end.get_or_insert(PersonEnd::StoreLost(error));
         }
         if self.end.is_none() {
             self.advance(now, nonce, &mut out);
@@ -125,8 +134,21 @@ impl Person {
         if self.view.as_ref().is_some_and(|v| v.is_older(&snapshot)) {
             return;
         }
-        if let Fate::Won(sent) = self.lane.fate(&snapshot) {
-            self.end = sent.write.record.clone().map(|r| PersonEnd::Done(Box::new(r)));
+        // Won now, or given up after a read that lagged, and landed all the same.
+        let landed = snapshot
+            .record
+            .as_ref()
+            .and_then(|r| self.lane.remembered(&r.nonce).cloned());
+        let won = match self.lane.fate(&snapshot) {
+            Fate::Won(sent) => Some(sent),
+            Fate::Gone | Fate::Open => landed,
+        };
+        if let Some(sent) = won {
+            self.end = sent
+                .write
+                .record
+                .clone()
+                .map(|r| PersonEnd::Done(Box::new(r)));
         }
         self.view = Some(View::new("", snapshot, now));
     }
@@ -138,7 +160,14 @@ impl Person {
         } else if let Some(view) = &self.view {
             match self.row(view) {
                 Ok((record, drafts)) => {
-                    out.push(Effect::Send(self.lane.write(now, nonce, (), view, Some(record), drafts)));
+                    out.push(Effect::Send(self.lane.write(
+                        now,
+                        nonce,
+                        (),
+                        view,
+                        Some(record),
+                        drafts,
+                    )));
                 }
                 Err(why) => {
                     self.end = Some(PersonEnd::Refused(why));
@@ -160,15 +189,26 @@ impl Person {
         let Some(record) = view.record() else {
             return Err("nothing was ever deployed under this lock".to_owned());
         };
-        if let Some(wanted) = self.config.deployment.as_ref().filter(|d| **d != record.deployment.id) {
-            return Err(format!("the lock is with {}, not with {wanted}", record.deployment.id));
+        if let Some(wanted) = self
+            .config
+            .deployment
+            .as_ref()
+            .filter(|d| **d != record.deployment.id)
+        {
+            return Err(format!(
+                "the lock is with {}, not with {wanted}",
+                record.deployment.id
+            ));
         }
         let phase = record.phase;
         let (actor, reason) = (&self.config.actor, &self.config.reason);
         match self.config.request {
             Request::Transfer => {
                 if phase != Phase::Deploying {
-                    return Err(format!("{} is in phase {phase}: only `deploying` can be transferred", record.deployment.id));
+                    return Err(format!(
+                        "{} is in phase {phase}: only `deploying` can be transferred",
+                        record.deployment.id
+                    ));
                 }
                 let state = view.snapshot.tip.deployment(&record.deployment.id);
                 let candidates = state.map_or(0, |s| s.candidates);
@@ -176,15 +216,29 @@ impl Person {
                     return Err("no candidate is left to take over".to_owned());
                 }
                 if state.is_some_and(|s| s.on_failure_started) {
-                    return Err("the deployment has failed already and `on-failure` runs".to_owned());
+                    return Err(
+                        "the deployment has failed already and `on-failure` runs".to_owned()
+                    );
                 }
-                let event = Event::TransferRequested { actor: actor.clone(), reason: reason.clone() };
+                let event = Event::TransferRequested {
+                    actor: actor.clone(),
+                    reason: reason.clone(),
+                };
                 let draft = rows::foreign(&record.deployment, record.token, event);
-                Ok((Record { phase: Phase::Transferring, ..record.clone() }, vec![draft]))
+                Ok((
+                    Record {
+                        phase: Phase::Transferring,
+                        ..record.clone()
+                    },
+                    vec![draft],
+                ))
             }
             Request::Unlock => {
                 if phase != Phase::Held {
-                    return Err(format!("the lock is not held: {} is in phase {phase}", record.deployment.id));
+                    return Err(format!(
+                        "the lock is not held: {} is in phase {phase}",
+                        record.deployment.id
+                    ));
                 }
                 let detail = format!("unlocked by {actor}: {reason}");
                 rows::ended_by_others(view, Outcome::Failed, Some(FailureReason::Held), &detail)
@@ -193,4 +247,3 @@ impl Person {
         }
     }
 }
-

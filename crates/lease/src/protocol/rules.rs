@@ -8,14 +8,25 @@ use super::{CandidateConfig, PRIMARY_READY_WITHIN, Rerun, STOP_NOTICE, view::Vie
 use crate::{Phase, Record};
 
 /// Whether `candidate` is *left*: within `candidates`, and neither failed, unfit nor signalled.
-pub(super) fn is_left(candidate: u32, candidates: u32, record: Option<&Record>, state: Option<&DeploymentState>) -> bool {
-    let failed = record.is_some_and(|r| r.failed_candidates.iter().any(|f| f.candidate == candidate));
+pub(super) fn is_left(
+    candidate: u32,
+    candidates: u32,
+    record: Option<&Record>,
+    state: Option<&DeploymentState>,
+) -> bool {
+    let failed =
+        record.is_some_and(|r| r.failed_candidates.iter().any(|f| f.candidate == candidate));
     let out = state.is_some_and(|s| s.unfit(candidate) || s.signalled(candidate));
     (1..=candidates).contains(&candidate) && !failed && !out
 }
 
 /// Whether any candidate but `me` is left.
-pub(super) fn another_is_left(me: u32, candidates: u32, record: &Record, state: Option<&DeploymentState>) -> bool {
+pub(super) fn another_is_left(
+    me: u32,
+    candidates: u32,
+    record: &Record,
+    state: Option<&DeploymentState>,
+) -> bool {
     (1..=candidates).any(|c| c != me && is_left(c, candidates, Some(record), state))
 }
 
@@ -27,7 +38,11 @@ pub(super) fn superseded_by(config: &CandidateConfig, tip: &Tip) -> Option<u64> 
 
 /// An earlier attempt of the same run whose success makes this one deploy nothing (design §4): for a partial re-run
 /// every one, where GitHub cannot be asked only one that is still the last that ran.
-pub(super) fn deployed_already<'a>(rerun: Rerun, deployment: &Deployment, tip: &'a Tip) -> Option<&'a DeploymentState> {
+pub(super) fn deployed_already<'a>(
+    rerun: Rerun,
+    deployment: &Deployment,
+    tip: &'a Tip,
+) -> Option<&'a DeploymentState> {
     let earlier = tip
         .earlier_attempt(deployment)
         .filter(|d| d.outcome == Some(Outcome::Succeeded))?;
@@ -57,7 +72,10 @@ pub(super) fn free_claim_at(
         .filter(|c| c.party.role == Role::Primary && c.party.candidate != config.me.candidate)
         .collect();
     if primaries.is_empty() {
-        (since + config.primary_grace, Some(TakeoverReason::PrimaryNeverAppeared))
+        (
+            since + config.primary_grace,
+            Some(TakeoverReason::PrimaryNeverAppeared),
+        )
     } else if primaries.iter().any(|c| !c.unfit && !c.signalled) {
         let held_back = config.primary_grace.max(PRIMARY_READY_WITHIN);
         (since + held_back, Some(TakeoverReason::PrimaryUnreachable))
@@ -65,7 +83,11 @@ pub(super) fn free_claim_at(
         (Duration::ZERO, Some(TakeoverReason::Preflight))
     } else {
         // A cancel reaches the legs one after the other: this one may be signalled next.
-        (since + config.primary_grace.max(STOP_NOTICE), Some(TakeoverReason::PrimaryStopped))
+        let told = view.watched_since + STOP_NOTICE;
+        (
+            told.max(since + config.primary_grace),
+            Some(TakeoverReason::PrimaryStopped),
+        )
     }
 }
 
@@ -73,12 +95,16 @@ pub(super) fn free_claim_at(
 /// phase is not one to follow. The whole silence counts from when *we* saw the record (design §4 rule 3).
 pub(super) fn follow_at(record: &Record, since: Duration) -> Option<(Duration, TakeoverReason)> {
     match record.phase {
-        Phase::Deploying | Phase::Transferring | Phase::Deployed => {
-            Some((since + record.silence_allowed, TakeoverReason::PrimaryUnreachable))
-        }
+        Phase::Deploying | Phase::Transferring | Phase::Deployed => Some((
+            since + record.silence_allowed,
+            TakeoverReason::PrimaryUnreachable,
+        )),
         Phase::Stopping => Some((since + STOP_NOTICE, TakeoverReason::PrimaryStopped)),
         Phase::FailedOver => {
-            let reason = record.failed_candidates.last().map_or(TakeoverReason::PrimaryUnreachable, |f| f.reason);
+            let reason = record
+                .failed_candidates
+                .last()
+                .map_or(TakeoverReason::PrimaryUnreachable, |f| f.reason);
             Some((Duration::ZERO, reason))
         }
         Phase::Held | Phase::Succeeded | Phase::Failed | Phase::Cancelled => None,

@@ -37,7 +37,7 @@ pub(super) enum Purpose {
 pub(super) enum Then {
     /// Nothing new: a heartbeat.
     GoOn,
-    /// Our own `signalled` entry went with it.
+    /// Nothing new, but our own `signalled` entry went with it.
     SignalTold,
     /// The failed attempt is recorded; this one is next, after the retry wait.
     Wait(u32),
@@ -72,9 +72,17 @@ pub(super) enum Stage {
     /// The attempt is recorded; it starts as soon as the lease is fresh.
     Start(u32),
     /// The command runs.
-    Running { number: u32, since: Duration, stop: Option<Stop> },
+    Running {
+        number: u32,
+        since: Duration,
+        stop: Option<Stop>,
+    },
     /// The command is over and its tree dead; not recorded yet.
-    Ended { number: u32, ended: Ended, stop: Option<Stop> },
+    Ended {
+        number: u32,
+        ended: Ended,
+        stop: Option<Stop>,
+    },
     /// Waits before attempt `number`.
     RetryWait { number: u32, until: Duration },
     /// `on-failure` is recorded; it starts as soon as the lease is fresh.
@@ -121,8 +129,17 @@ pub(super) struct Hold {
     pub(super) fenced: bool,
     /// Since when the tree resists being killed, and what is left of it.
     pub(super) stuck: Option<(Duration, String)>,
-    /// The lease is another's, or the deployment is over: who has it now.
-    pub(super) lost_to: Option<Party>,
+    /// The lease is not ours any more.
+    pub(super) lost: Option<Lost>,
+}
+
+/// How the holder lost the lease.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Lost {
+    /// It is another's, or the deployment is over: who the record names now.
+    To(Party),
+    /// Somebody removed it.
+    Removed,
 }
 
 impl Hold {
@@ -135,7 +152,7 @@ impl Hold {
             stage,
             fenced: false,
             stuck: None,
-            lost_to: None,
+            lost: None,
         }
     }
 
@@ -151,7 +168,10 @@ impl Hold {
 
     /// Whether it must read what others write. A holder that renews learns everything from its swaps' answers.
     pub(super) fn watches(&self) -> bool {
-        matches!(self.stage, Stage::FailedOver { .. } | Stage::Stopped | Stage::Fenced { .. })
+        matches!(
+            self.stage,
+            Stage::FailedOver { .. } | Stage::Stopped | Stage::Fenced { .. }
+        )
     }
 
     /// How long the command has been running.

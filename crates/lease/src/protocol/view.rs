@@ -42,10 +42,12 @@ impl View {
         view
     }
 
-    /// Whether `snapshot` shows an earlier state than this view: reads may lag. Chain and token only grow.
+    /// Whether `snapshot` shows an earlier state than this view: reads may lag. Chain and token only grow. A lease that is
+    /// not there has no token to compare: every claim makes the chain longer, so with as long a chain it was removed.
     pub(super) fn is_older(&self, snapshot: &Snapshot) -> bool {
-        let token = |s: &Snapshot| s.record.as_ref().map_or(0, |r| r.token);
-        snapshot.tip.seq < self.snapshot.tip.seq || token(snapshot) < token(&self.snapshot)
+        let seen = self.record().map_or(0, |r| r.token);
+        snapshot.tip.seq < self.snapshot.tip.seq
+            || snapshot.record.as_ref().is_some_and(|r| r.token < seen)
     }
 
     /// Takes in a snapshot that is not older.
@@ -73,7 +75,10 @@ impl View {
         if newest(&snapshot) != newest(&self.snapshot) {
             self.watched_since = now;
         }
-        let free = snapshot.record.as_ref().is_none_or(|r| r.phase.is_terminal());
+        let free = snapshot
+            .record
+            .as_ref()
+            .is_none_or(|r| r.phase.is_terminal());
         self.free_since = free.then(|| self.free_since.unwrap_or(now));
         self.snapshot = snapshot;
     }
@@ -81,10 +86,21 @@ impl View {
     /// Takes in a write of ours that took effect.
     pub(super) fn wrote(&mut self, write: &Write, version: Version, now: Duration) {
         let snapshot = Snapshot {
-            record: write.record.clone().or_else(|| self.snapshot.record.clone()),
-            tip: if write.entries.is_empty() { self.snapshot.tip.clone() } else { write.tip.clone() },
+            record: write
+                .record
+                .clone()
+                .or_else(|| self.snapshot.record.clone()),
+            tip: if write.entries.is_empty() {
+                self.snapshot.tip.clone()
+            } else {
+                write.tip.clone()
+            },
             version: Version {
-                lease: if write.record.is_some() { version.lease } else { self.snapshot.version.lease.clone() },
+                lease: if write.record.is_some() {
+                    version.lease
+                } else {
+                    self.snapshot.version.lease.clone()
+                },
                 ledger: if write.entries.is_empty() {
                     self.snapshot.version.ledger.clone()
                 } else {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use ledger::{DeploymentState, Draft, Event, FailureReason, Outcome};
 
 use super::{
-    Conclusion, Effect, Input, Now, Rerun, STOP_NOTICE, STORE_PATIENCE, Verdict, WatcherConfig, closer,
+    Conclusion, Effect, Input, Now, Rerun, STOP_NOTICE, STORE_PATIENCE, Verdict, WatcherConfig,
+    closer,
     lane::{Fate, Lane},
     rows, rules,
     view::View,
@@ -102,7 +103,11 @@ impl Watcher {
         if self.view.as_ref().is_some_and(|v| v.is_older(&snapshot)) {
             return;
         }
-        if let Fate::Won(_) = self.lane.fate(&snapshot) {
+        let ours = snapshot
+            .record
+            .as_ref()
+            .is_some_and(|r| self.lane.remembered(&r.nonce).is_some());
+        if ours || matches!(self.lane.fate(&snapshot), Fate::Won(_)) {
             self.closed_it = true;
         }
         match &mut self.view {
@@ -118,18 +123,32 @@ impl Watcher {
                 return self.finish(Conclusion::StoreLost(error), out);
             }
             if self.lane.is_busy() {
-                out.extend(self.lane.resend(now.boot, self.config.resend_after).map(Effect::Send));
+                out.extend(
+                    self.lane
+                        .resend(now.boot, self.config.resend_after)
+                        .map(Effect::Send),
+                );
                 break;
             }
             let Some(view) = &self.view else { break };
             match self.decide(now.boot, started, view) {
                 Intent::Write(record, drafts) => {
-                    out.push(Effect::Send(self.lane.write(now, nonce, (), view, record, drafts)));
+                    out.push(Effect::Send(self.lane.write(
+                        now,
+                        nonce,
+                        (),
+                        view,
+                        record,
+                        drafts,
+                    )));
                     break;
                 }
                 Intent::Judge(verdict) => return self.finish(Conclusion::Judged(verdict), out),
                 Intent::Watch(deployment) => {
-                    out.push(Effect::Say(format!("no candidate runs again: judging {}", deployment.id)));
+                    out.push(Effect::Say(format!(
+                        "no candidate runs again: judging {}",
+                        deployment.id
+                    )));
                     let snapshot = view.snapshot.clone();
                     self.view = Some(View::new(&deployment.id, snapshot, now.boot));
                     self.config.deployment = deployment;
@@ -140,19 +159,28 @@ impl Watcher {
                 }
             }
         }
-        let every = if self.lane.must_read { self.config.resend_after / 4 } else { self.config.poll };
+        let soon = self.lane.must_read_soon(now.boot, STORE_PATIENCE);
+        let every = if soon {
+            self.config.resend_after / 4
+        } else {
+            self.config.poll
+        };
         let due = self.read_sent.map_or(now.boot, |sent| sent + every);
         if !self.reading && due <= now.boot {
             self.reading = true;
             self.read_sent = Some(now.boot);
             out.push(Effect::Read);
         }
-        self.wake = [Some(until), Some(due), self.lane.resend_at(self.config.resend_after)]
-            .into_iter()
-            .flatten()
-            .filter(|at| *at > now.boot)
-            .min()
-            .unwrap_or(now.boot + self.config.poll);
+        self.wake = [
+            Some(until),
+            Some(due),
+            self.lane.resend_at(self.config.resend_after),
+        ]
+        .into_iter()
+        .flatten()
+        .filter(|at| *at > now.boot)
+        .min()
+        .unwrap_or(now.boot + self.config.poll);
     }
 
     fn finish(&mut self, conclusion: Conclusion, out: &mut Vec<Effect>) {
@@ -163,6 +191,11 @@ impl Watcher {
     fn out_of_patience(&self, now: Duration) -> Option<StoreError> {
         if let Some(error) = &self.lane.final_error {
             return Some(error.clone());
+        }
+        if let Some((since, error)) = self.lane.unanswered()
+            && now >= since + self.config.queue_timeout.max(STORE_PATIENCE)
+        {
+            return Some(error);
         }
         let (since, error) = self.failing_since.as_ref()?;
         let patience = if self.view.is_none() {
@@ -179,10 +212,16 @@ impl Watcher {
         if let Some((state, outcome)) = state.and_then(|s| Some((s, s.outcome?))) {
             return Intent::Judge(self.verdict(state, outcome));
         }
-        let own = view.record().filter(|r| r.deployment.id == self.config.deployment.id);
+        let own = view
+            .record()
+            .filter(|r| r.deployment.id == self.config.deployment.id);
         match (own, state) {
-            (Some(record), _) if !record.phase.is_terminal() => self.watch(now, view, record, state),
-            (_, Some(state)) if !state.announced.is_empty() => self.await_claim(now, started, view, state),
+            (Some(record), _) if !record.phase.is_terminal() => {
+                self.watch(now, view, record, state)
+            }
+            (_, Some(state)) if !state.announced.is_empty() => {
+                self.await_claim(now, started, view, state)
+            }
             _ => self.await_announcement(now, started, view),
         }
     }
@@ -198,7 +237,13 @@ impl Watcher {
     }
 
     /// The deployment is under way.
-    fn watch(&self, now: Duration, view: &View, record: &Record, state: Option<&DeploymentState>) -> Intent {
+    fn watch(
+        &self,
+        now: Duration,
+        view: &View,
+        record: &Record,
+        state: Option<&DeploymentState>,
+    ) -> Intent {
         if record.phase == Phase::Held {
             return Intent::Judge(Verdict {
                 deployment: record.deployment.id.clone(),
@@ -208,7 +253,9 @@ impl Watcher {
                 closed_it: self.closed_it,
             });
         }
-        let Some(at) = closer::may_close_at(view) else { return Intent::Until(Duration::MAX) };
+        let Some(at) = closer::may_close_at(view) else {
+            return Intent::Until(Duration::MAX);
+        };
         if now < at {
             return Intent::Until(at);
         }
@@ -219,7 +266,23 @@ impl Watcher {
     }
 
     /// Candidates have announced themselves, and none has claimed.
-    fn await_claim(&self, now: Duration, started: Duration, view: &View, state: &DeploymentState) -> Intent {
+    fn await_claim(
+        &self,
+        now: Duration,
+        started: Duration,
+        view: &View,
+        state: &DeploymentState,
+    ) -> Intent {
+        if state.claimed {
+            // The lease does not show it any more: somebody removed it, and whoever is left may claim it again.
+            let at = view.record_since.max(view.watched_since) + self.config.pickup_timeout;
+            let detail = "its lease was removed, and nobody claimed it again";
+            return if now < at {
+                Intent::Until(at)
+            } else {
+                self.end_unclaimed(Outcome::Failed, Some(FailureReason::Abandoned), detail)
+            };
+        }
         let out = |n: &u32| state.signalled(*n) || state.unfit(*n);
         if state.announced.keys().all(out) {
             // Nobody who is there will claim; a candidate that is not there yet gets its time to come.
@@ -233,9 +296,17 @@ impl Watcher {
                 return Intent::Until(at);
             }
             return if cancelled {
-                self.end_unclaimed(Outcome::Cancelled, None, "every candidate was told to stop before it claimed")
+                self.end_unclaimed(
+                    Outcome::Cancelled,
+                    None,
+                    "every candidate was told to stop before it claimed",
+                )
             } else {
-                self.end_unclaimed(Outcome::Failed, Some(FailureReason::Preflight), "no candidate is fit to deploy")
+                self.end_unclaimed(
+                    Outcome::Failed,
+                    Some(FailureReason::Preflight),
+                    "no candidate is fit to deploy",
+                )
             };
         }
         let at = view.announced_since.unwrap_or(started) + self.config.queue_timeout;
@@ -244,7 +315,11 @@ impl Watcher {
         }
         let waited = humantime::format_duration(self.config.queue_timeout);
         let detail = format!("announced, but not claimed within {waited}");
-        self.end_unclaimed(Outcome::NeverClaimed, Some(FailureReason::NeverClaimed), &detail)
+        self.end_unclaimed(
+            Outcome::NeverClaimed,
+            Some(FailureReason::NeverClaimed),
+            &detail,
+        )
     }
 
     /// No candidate has announced itself.
@@ -270,11 +345,24 @@ impl Watcher {
         }
         let waited = humantime::format_duration(self.config.pickup_timeout);
         let detail = format!("no candidate appeared within {waited}");
-        self.end_unclaimed(Outcome::NeverClaimed, Some(FailureReason::NeverClaimed), &detail)
+        self.end_unclaimed(
+            Outcome::NeverClaimed,
+            Some(FailureReason::NeverClaimed),
+            &detail,
+        )
     }
 
-    fn end_unclaimed(&self, outcome: Outcome, reason: Option<FailureReason>, detail: &str) -> Intent {
-        let event = Event::DeploymentFinished { outcome, reason, detail: detail.to_owned() };
+    fn end_unclaimed(
+        &self,
+        outcome: Outcome,
+        reason: Option<FailureReason>,
+        detail: &str,
+    ) -> Intent {
+        let event = Event::DeploymentFinished {
+            outcome,
+            reason,
+            detail: detail.to_owned(),
+        };
         Intent::Write(None, vec![rows::foreign(&self.config.deployment, 0, event)])
     }
 }
