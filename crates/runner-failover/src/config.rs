@@ -14,9 +14,10 @@ use lease::{
     protocol::{CandidateConfig, Request, Rerun, WatcherConfig},
 };
 use ledger::{Deployment, Party, Role};
+use runner_failover::TABLE;
 use supervisor::boottime;
 
-use crate::{host, inputs::TABLE, run_id, store::Place};
+use crate::{host, run_id, store::Place};
 
 /// What every mode knows.
 pub(crate) struct Config {
@@ -91,13 +92,20 @@ impl Config {
         let lock = lock(&inputs, &target, &context, &mut wrong);
         let timing = timing(&inputs, &mut wrong);
         let mode = match inputs.mode() {
-            Some("verdict") => verdict(&inputs, &context, lock.clone(), timing, &mut wrong),
+            Some("verdict") => verdict(
+                &inputs,
+                &environment,
+                &context,
+                lock.clone(),
+                timing,
+                &mut wrong,
+            ),
             Some("status") => Some(Mode::Status(StatusMode {
                 json: inputs.has_flag("json"),
                 watch: inputs.has_flag("watch"),
             })),
-            Some("transfer") => Some(person(&inputs, &context, Request::Transfer)),
-            Some("unlock") => Some(person(&inputs, &context, Request::Unlock)),
+            Some("transfer") => Some(person(&inputs, &context, Request::Transfer, &environment)),
+            Some("unlock") => Some(person(&inputs, &context, Request::Unlock, &environment)),
             _ => deploy(
                 &inputs,
                 &environment,
@@ -213,14 +221,19 @@ fn timing(inputs: &Parsed, wrong: &mut WrongInputs) -> Timing {
     timing
 }
 
-fn person(inputs: &Parsed, context: &GitHubContext, request: Request) -> Mode {
+fn person(
+    inputs: &Parsed,
+    context: &GitHubContext,
+    request: Request,
+    environment: &Environment,
+) -> Mode {
     Mode::Person(PersonMode {
         request,
         reason: inputs.opt_text("reason").unwrap_or_default().to_owned(),
         actor: context
             .actor
             .clone()
-            .or_else(|| std::env::var("USER").ok())
+            .or_else(|| environment.get("USER").map(str::to_owned))
             .unwrap_or_else(|| "somebody".to_owned()),
         deployment: inputs.opt_text("deployment-id").map(str::to_owned),
     })
@@ -228,12 +241,13 @@ fn person(inputs: &Parsed, context: &GitHubContext, request: Request) -> Mode {
 
 fn verdict(
     inputs: &Parsed,
+    environment: &Environment,
     context: &GitHubContext,
     lock: Option<LockName>,
     timing: Timing,
     wrong: &mut WrongInputs,
 ) -> Option<Mode> {
-    let deployment = run_id::deployment(inputs, context, wrong)?;
+    let deployment = run_id::deployment(inputs, context, environment, wrong)?;
     Some(Mode::Verdict(Box::new(WatcherConfig {
         lock: lock?,
         rerun: rerun_before_asking(&deployment),
@@ -262,7 +276,7 @@ fn deploy(
     left: Option<&CandidateFile>,
     wrong: &mut WrongInputs,
 ) -> Option<Mode> {
-    let deployment = run_id::deployment(inputs, context, wrong);
+    let deployment = run_id::deployment(inputs, context, environment, wrong);
     let (number, candidates) = (inputs.count("candidate"), inputs.count("candidates"));
     if number > candidates {
         wrong.push(

@@ -17,7 +17,7 @@ const fn within(seconds: u64, hours: u64) -> Kind {
 }
 
 /// What `runner-failover` is told and tells.
-pub(crate) const TABLE: Table = Table {
+pub const TABLE: Table = Table {
     action: "runner-failover",
     about: "lets exactly one of several runners deploy, and the next one when it fails",
     modes: &[

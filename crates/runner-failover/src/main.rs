@@ -7,7 +7,6 @@ mod config;
 mod deploy;
 mod hands;
 mod host;
-mod inputs;
 mod person;
 mod report;
 mod rerun;
@@ -26,8 +25,9 @@ use std::{
 };
 
 use actions_kit::{Environment, ExitCode};
+use runner_failover::TABLE;
 
-use crate::{config::Config, inputs::TABLE, voice::Voice};
+use crate::{config::Config, voice::Voice};
 
 fn main() -> process::ExitCode {
     supervisor::become_watchdog_if_asked();

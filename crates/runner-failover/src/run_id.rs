@@ -1,12 +1,13 @@
 //! Which deployment this process belongs to: from the inputs, else from the run.
 
-use actions_kit::{GitHubContext, Parsed, WrongInputs};
+use actions_kit::{Environment, GitHubContext, Parsed, WrongInputs};
 use ledger::Deployment;
 
 /// The deployment, as far as the run tells. `None` where no id can be made; `wrong` says why.
 pub(crate) fn deployment(
     inputs: &Parsed,
     context: &GitHubContext,
+    environment: &Environment,
     wrong: &mut WrongInputs,
 ) -> Option<Deployment> {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
@@ -35,7 +36,7 @@ pub(crate) fn deployment(
         actor: context
             .actor
             .clone()
-            .unwrap_or_else(|| std::env::var("USER").unwrap_or_default()),
+            .unwrap_or_else(|| environment.get("USER").unwrap_or_default().to_owned()),
         version,
         trigger: text(&context.event_name),
     })
