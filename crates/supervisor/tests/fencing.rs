@@ -161,6 +161,12 @@ fn a_watchdog_stopped_before_the_deadline_does_not_save_the_tree() {
         signal(run.watchdog, SIGSTOP);
         let stopped = epoch_now();
         run.note("TreeDead");
+        let proven = epoch_now() - (stopped + 0.3);
+        // Half a second for a busy machine.
+        assert!(
+            proven < KILL_TIME as f64 / 1000.0 + 0.5,
+            "{containment}: proven {proven} s after the deadline"
+        );
         run.is_dead();
         let after_deadline = run.last_append() - (stopped + 0.3);
         assert!(

@@ -80,6 +80,29 @@ fn the_last_200_lines_are_there_when_the_tree_is_dead() {
 }
 
 #[test]
+fn the_tree_is_reported_dead_after_its_last_output_was_passed_on() {
+    // More than our standard output takes unread, less than the command's pipe holds.
+    let mut run = piped("printf '%300000s' x; echo; echo last");
+    let mut stdout = run.stdout();
+    run.order("keep 5000");
+    run.order("start -");
+    run.note("Exited");
+    // Nothing can be awaited that should not happen; patience with a slow reader is 500 ms.
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    assert!(!run.has("TreeDead"), "{:#?}", run.notes());
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        stdout.read_to_string(&mut text).unwrap();
+        text
+    });
+    run.note("TreeDead");
+    run.order("tail");
+    assert!(run.note("tail").contains(r#"Some("last")"#));
+    run.order("quit");
+    assert!(reader.join().unwrap().ends_with("x\nlast\n"));
+}
+
+#[test]
 fn an_observer_sees_the_lines() {
     let mut run = Run::new(
         "auto",
