@@ -224,3 +224,138 @@ fn row(attempt: &AttemptTold) -> Vec<String> {
 fn whole_seconds(duration: Duration) -> Duration {
     Duration::from_secs(duration.as_secs_f64().round() as u64)
 }
+
+#[cfg(test)]
+mod tests {
+    use ledger::{Deployment, Draft, Outcome, Role, TakeoverReason, Tip};
+
+    use super::*;
+
+    /// A primary that was lost, and a secondary that succeeded.
+    fn a_takeover() -> Story {
+        let deployment = Deployment {
+            id: "o/r/1/1".to_owned(),
+            ..Deployment::default()
+        };
+        let party = |candidate, role| Party {
+            candidate,
+            role,
+            runner: format!("runner|{candidate}"),
+            ..Party::default()
+        };
+        let (one, two) = (party(1, Role::Primary), party(2, Role::Secondary));
+        let announced = |instance: &str| Event::Announced {
+            candidates: 2,
+            instance: instance.to_owned(),
+        };
+        let finished = |party: &Party, outcome, detail: &str, ran| Event::AttemptFinished {
+            party: party.clone(),
+            number: 1,
+            outcome,
+            detail: detail.to_owned(),
+            ran: Duration::from_secs(ran),
+        };
+        let events = [
+            (0, &one, 0, announced("a")),
+            (1, &two, 0, announced("b")),
+            (2, &one, 1, Event::DeploymentStarted),
+            (2, &one, 1, Event::AttemptStarted { number: 1 }),
+            (40, &two, 2, finished(&one, AttemptOutcome::Lost, "", 10)),
+            (
+                40,
+                &two,
+                2,
+                Event::Failover {
+                    from: Some(one.clone()),
+                    to: two.clone(),
+                    reason: TakeoverReason::PrimaryUnreachable,
+                },
+            ),
+            (40, &two, 2, Event::AttemptStarted { number: 1 }),
+            (
+                70,
+                &two,
+                2,
+                finished(&two, AttemptOutcome::Succeeded, "", 30),
+            ),
+            (
+                70,
+                &two,
+                2,
+                Event::DeploymentFinished {
+                    outcome: Outcome::Succeeded,
+                    reason: None,
+                    detail: String::new(),
+                },
+            ),
+        ];
+        let (mut tip, mut entries) = (Tip::default(), Vec::new());
+        for (at, by, token, event) in events {
+            let draft = Draft {
+                deployment: deployment.clone(),
+                by: Some(by.clone()),
+                token,
+                event,
+            };
+            let (more, next) = tip.extend("n", Timestamp(1_000_000 + at * 1000), vec![draft]);
+            tip = next;
+            entries.extend(more);
+        }
+        Story {
+            state: tip.deployment("o/r/1/1").cloned(),
+            entries,
+            token: 2,
+        }
+    }
+
+    #[test]
+    fn every_attempt_is_told_with_its_token_and_a_lost_one_ends_when_it_was_last_heard_of() {
+        let attempts = a_takeover().attempts();
+        let told: Vec<_> = attempts
+            .iter()
+            .map(|a| {
+                (
+                    a.party.candidate,
+                    a.token,
+                    a.outcome,
+                    a.to.map(|to| to.since(a.from).as_secs()),
+                )
+            })
+            .collect();
+        let expected = [
+            (1, 1, Some(AttemptOutcome::Lost), Some(10)),
+            (2, 2, Some(AttemptOutcome::Succeeded), Some(30)),
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn the_outputs_say_who_deployed_and_why_it_was_not_the_first() {
+        let mut outputs = Outputs::new();
+        a_takeover().outputs("o/r/1/1", &mut outputs);
+        let value = |name: &str| outputs.values()[name].clone();
+        assert_eq!(value("attempts"), "2");
+        assert_eq!(value("fencing-token"), "2");
+        assert_eq!(value("failover"), "true");
+        assert_eq!(value("failover-reason"), "primary_unreachable");
+        assert_eq!(value("runner"), "runner|2");
+        assert_eq!(value("duration-seconds"), "68");
+        assert_eq!(outputs.not_in(&runner_failover::TABLE), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn the_summary_shows_both_candidates_and_breaks_no_table() {
+        let mut summary = Summary::new();
+        a_takeover().tell(&mut summary);
+        let text = summary.text(&actions_kit::Redactor::new());
+        assert!(text.contains("section candidate 1 (primary"), "{text}");
+        assert!(text.contains("section candidate 2 (secondary"), "{text}");
+        assert!(text.contains("attempt 1 lost"), "{text}");
+        assert!(text.contains("takes over (primary_unreachable)"), "{text}");
+        let rows: Vec<_> = text.lines().filter(|l| l.starts_with("| 1 ")).collect();
+        assert_eq!(rows.len(), 2);
+        for row in rows {
+            assert_eq!(row.replace("\\|", "").matches('|').count(), 8, "{row}");
+        }
+    }
+}
