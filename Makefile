@@ -1,6 +1,6 @@
 # The index of entry points. What each does stands in dist-scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help demo test ci-local lint fmt bench dist audit mutants bootstrap clean
+.PHONY: help demo test ci-local generate lint fmt bench dist audit mutants bootstrap clean
 # More arguments for the script behind a target: make demo ARGS=--fail
 ARGS ?=
 
@@ -15,6 +15,9 @@ test: ## every test (ARGS: more for cargo test)
 
 ci-local: ## this repository's own workflow on this machine, through act
 	@dist-scripts/ci-local $(ARGS)
+
+generate: ## every action.yml and the tables of the actions' READMEs, from the code
+	@dist-scripts/generate $(ARGS)
 
 lint: ## format, clippy, docs, scripts, workflows, licences
 	@dist-scripts/lint $(ARGS)
