@@ -179,7 +179,7 @@ async fn a_stale_snapshot_wins_nothing() {
 }
 
 #[tokio::test]
-async fn a_read_that_finds_nothing_new_costs_a_listing_and_a_swap_two_requests() {
+async fn a_read_that_finds_nothing_new_and_a_swap_cost_two_requests_each() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), TOKEN).unwrap();
     let (store, lock, seen) = claimed(&server, folder.path()).await;
@@ -215,4 +215,46 @@ fn address(server: &Server) -> String {
         .next()
         .unwrap_or_default()
         .to_owned()
+}
+
+#[tokio::test]
+async fn a_read_between_the_two_parts_of_a_swap_is_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), TOKEN).unwrap();
+    let (store, lock, seen) = claimed(&server, folder.path()).await;
+    let other = open(options(served(&server), lock.clone(), folder.path())).await;
+    other.read().await.unwrap();
+    let version = won(&store, claim(&lock, &seen)).await;
+    let whole = store.read().await.unwrap();
+    // As a server shows it that has moved the lease, and is about to move the ledger.
+    let name = format!("refs/baton/{}/ledger", lock.encoded());
+    let set = |to: &str| {
+        let mut git = std::process::Command::new("git");
+        let set = git
+            .arg("--git-dir")
+            .arg(server.repository())
+            .args(["update-ref", &name, to])
+            .status();
+        assert!(set.unwrap().success());
+    };
+    set(&seen.version.ledger.unwrap());
+    server.take_requests();
+    let torn = other.read().await.unwrap();
+    let listings = server
+        .take_requests()
+        .iter()
+        .filter(|r| r.starts_with("GET"))
+        .count();
+    assert_eq!(listings, 2, "it was looked at once more");
+    assert_eq!((&torn.version.lease, torn.tip.seq), (&version.lease, 2));
+    set(&version.ledger.unwrap());
+    assert_eq!(other.read().await.unwrap(), whole);
+    server.take_requests();
+    other.read().await.unwrap();
+    let listings = server
+        .take_requests()
+        .iter()
+        .filter(|r| r.starts_with("GET"))
+        .count();
+    assert_eq!(listings, 1, "a whole state is read once");
 }

@@ -1,5 +1,8 @@
 //! Every store against the conformance suite, and the git store against everything that goes wrong.
 
+// What a test's own steps cannot do is the test's failure.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod conformance;
 mod disk;
 mod foreign;
