@@ -166,3 +166,16 @@ fn settled(swap: Swap) -> Option<Swap> {
         Some(swap)
     }
 }
+
+#[tokio::test]
+async fn one_write_is_the_same_commits_in_every_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), TOKEN).unwrap();
+    let (store, lock, seen) = claimed(&server, folder.path()).await;
+    let other = open(options(served(&server), lock.clone(), folder.path())).await;
+    assert_eq!(other.read().await.unwrap(), seen);
+    let write = claim(&lock, &seen);
+    let version = won(&store, write.clone()).await;
+    // The other makes the commits anew, and finds them there.
+    assert_eq!(won(&other, write).await, version);
+}
