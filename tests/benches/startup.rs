@@ -1,0 +1,34 @@
+//! Start-up: `--version` of the shipped program, beside what a step costs in any case.
+
+mod leg;
+
+use std::{
+    process::{Command, ExitCode, Stdio},
+    time::Instant,
+};
+
+const RUNS: usize = 100;
+
+/// Median milliseconds of one run; nothing where the program is not there.
+fn time(command: &mut Command) -> Option<f64> {
+    let mut figures = Vec::with_capacity(RUNS);
+    for _ in 0..RUNS {
+        let begin = Instant::now();
+        let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().ok()?;
+        assert!(status.success());
+        figures.push(begin.elapsed().as_secs_f64() * 1000.0);
+    }
+    Some(leg::median(&mut figures))
+}
+
+fn main() -> ExitCode {
+    let own = time(Command::new(leg::program()).arg("--version")).expect("the program starts");
+    let fine = leg::within("runner-failover --version, median of 100", own, 5.0, "ms");
+    if let Some(bash) = time(Command::new("bash").args(["--noprofile", "--norc", "-c", ":"])) {
+        leg::beside("bash -c : (the shell of any step)", bash, "ms");
+    }
+    if let Some(node) = time(Command::new("node").args(["-e", "0"])) {
+        leg::beside("node -e 0 (the start of any JavaScript action)", node, "ms");
+    }
+    if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
