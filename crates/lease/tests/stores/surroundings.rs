@@ -56,7 +56,7 @@ fn a_users_configuration_and_a_surrounding_git_change_nothing() {
         "[credential]\nhelper = {trap}\n[core]\naskPass = {trap}\nhooksPath = {folder}\n[push]\ngpgSign = true\n\
          pushOption = x\nfollowTags = true\nrecurseSubmodules = on-demand\n[commit]\ngpgSign = true\n\
          [log]\nshowSignature = true\n[fetch]\noutput = compact\nfsckObjects = true\nprune = false\nall = true\n\
-         [transfer]\nfsckObjects = true\n[http]\nextraHeader = X-Other: 1\n[http \"http://127.0.0.1\"]\n\
+         [transfer]\nfsckObjects = true\n[http]\nextraHeader = Authorization: Basic d3Jvbmc6d3Jvbmc=\n[http \"http://127.0.0.1\"]\n\
          extraHeader = Authorization: Basic d3Jvbmc6d3Jvbmc=\n[i18n]\ncommitEncoding = latin1\n\
          logOutputEncoding = latin1\n[init]\ntemplateDir = {folder}\n[color]\nui = always\n[advice]\nall = true\n",
         trap = trap.display(),

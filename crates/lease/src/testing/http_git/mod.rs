@@ -243,7 +243,8 @@ async fn answer(
         }
         Mode::Status(status) => return Some(plain(status, &[])),
     }
-    if request.header("authorization") != Some(&shared.authorization) {
+    // As GitHub does, two headers are refused even where one of them is right.
+    if request.headers("authorization") != [shared.authorization.as_str()] {
         return Some(plain(401, &[("WWW-Authenticate", "Basic realm=\"git\"")]));
     }
     let is_push = request.method == "POST" && request.target.ends_with("/git-receive-pack");

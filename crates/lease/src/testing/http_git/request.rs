@@ -20,10 +20,13 @@ pub(super) struct Request {
 impl Request {
     /// The value of a header; `name` in small letters.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, value)| value.as_str())
+        self.headers(name).into_iter().next()
+    }
+
+    /// Its values, where it stands more than once.
+    pub(super) fn headers(&self, name: &str) -> Vec<&str> {
+        let named = self.headers.iter().filter(|(n, _)| n == name);
+        named.map(|(_, value)| value.as_str()).collect()
     }
 }
 
