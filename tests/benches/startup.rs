@@ -14,7 +14,12 @@ fn time(command: &mut Command) -> Option<f64> {
     let mut figures = Vec::with_capacity(RUNS);
     for _ in 0..RUNS {
         let begin = Instant::now();
-        let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().ok()?;
+        let status = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .ok()?;
         assert!(status.success());
         figures.push(begin.elapsed().as_secs_f64() * 1000.0);
     }
@@ -30,5 +35,9 @@ fn main() -> ExitCode {
     if let Some(node) = time(Command::new("node").args(["-e", "0"])) {
         leg::beside("node -e 0 (the start of any JavaScript action)", node, "ms");
     }
-    if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if fine {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

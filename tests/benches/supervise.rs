@@ -15,7 +15,11 @@ const LOOP: &str = "for ((i = 0; i < 1000000; i++)); do echo \"line $i of the de
 /// Runs it and reads its output to the end; seconds and bytes.
 fn read_all(command: &mut Command) -> (f64, u64) {
     let begin = Instant::now();
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut output = child.stdout.take().unwrap();
     let (mut buffer, mut total) = (vec![0_u8; 64 << 10], 0_u64);
     loop {
@@ -42,7 +46,10 @@ fn supervised(run: &str) -> (f64, u64) {
             .env("GITHUB_RUN_ID", "1000")
             .env("GITHUB_STEP_SUMMARY", home.join("summary.md"))
             .env("INPUT_ENVIRONMENT", "production")
-            .env("INPUT_STORE", format!("git+file://{}", deployment.store().display()))
+            .env(
+                "INPUT_STORE",
+                format!("git+file://{}", deployment.store().display()),
+            )
             .env("INPUT_CANDIDATES", "1")
             .env("INPUT_RUN", run),
     )
@@ -51,14 +58,34 @@ fn supervised(run: &str) -> (f64, u64) {
 fn main() -> ExitCode {
     let (mut ratios, mut bare_times) = (Vec::new(), Vec::new());
     for _ in 0..PAIRS {
-        let (bare, bytes) = read_all(Command::new("bash").args(["--noprofile", "--norc", "-eo", "pipefail", "-c", LOOP]));
+        let (bare, bytes) = read_all(Command::new("bash").args([
+            "--noprofile",
+            "--norc",
+            "-eo",
+            "pipefail",
+            "-c",
+            LOOP,
+        ]));
         let (store, _) = supervised(":");
         let (whole, with_ours) = supervised(LOOP);
         assert!(with_ours >= bytes, "output was lost");
         ratios.push((whole - store) / bare);
         bare_times.push(bare);
     }
-    leg::beside("the bare loop, median of 5", leg::median(&mut bare_times), "s");
-    let fine = leg::within("supervised / bare, median of 5 pairs", leg::median(&mut ratios), 1.2, "x");
-    if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    leg::beside(
+        "the bare loop, median of 5",
+        leg::median(&mut bare_times),
+        "s",
+    );
+    let fine = leg::within(
+        "supervised / bare, median of 5 pairs",
+        leg::median(&mut ratios),
+        1.2,
+        "x",
+    );
+    if fine {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -39,7 +39,10 @@ fn a_kill(run: u64) -> (f64, u64) {
 fn a_failure() -> f64 {
     let deployment = leg::Deployment::new();
     let once = [("attempts", "1")];
-    let ending = format!("sleep 4; echo 0 $EPOCHREALTIME >> {}; exit 3", deployment.target().display());
+    let ending = format!(
+        "sleep 4; echo 0 $EPOCHREALTIME >> {}; exit 3",
+        deployment.target().display()
+    );
     let mut primary = deployment.leg(1, &ending, &once);
     deployment.await_begin(1, Duration::from_secs(30));
     let mut secondary = deployment.leg(2, "true", &once);
@@ -53,8 +56,9 @@ fn a_failure() -> f64 {
 fn main() -> ExitCode {
     let (mut kills, mut memory) = (Vec::new(), 0);
     for batch in 0..RUNS / AT_ONCE {
-        let runs: Vec<_> =
-            (0..AT_ONCE).map(|n| thread::spawn(move || a_kill(batch * AT_ONCE + n))).collect();
+        let runs: Vec<_> = (0..AT_ONCE)
+            .map(|n| thread::spawn(move || a_kill(batch * AT_ONCE + n)))
+            .collect();
         for run in runs {
             let (seconds, peak) = run.join().expect("a run ends well");
             kills.push(seconds);
@@ -62,13 +66,39 @@ fn main() -> ExitCode {
         }
     }
     let failures: Vec<_> = (0..5).map(|_| thread::spawn(a_failure)).collect();
-    let failures: Vec<f64> = failures.into_iter().map(|f| f.join().expect("a run ends well")).collect();
+    let failures: Vec<f64> = failures
+        .into_iter()
+        .map(|f| f.join().expect("a run ends well"))
+        .collect();
     let worst = |figures: &[f64]| figures.iter().copied().fold(0.0, f64::max);
-    let mut fine = leg::within(&format!("SIGKILL to the secondary's command, worst of {RUNS}"), worst(&kills), 28.0, "s");
+    let mut fine = leg::within(
+        &format!("SIGKILL to the secondary's command, worst of {RUNS}"),
+        worst(&kills),
+        28.0,
+        "s",
+    );
     leg::beside("the same, median", leg::median(&mut kills), "s");
     leg::beside("the same, best", kills[0], "s");
-    fine &= leg::within("non-zero exit to the secondary's command, worst of 5", worst(&failures), 3.0, "s");
-    fine &= leg::within("resident memory of any of our processes, peak", memory as f64 / 1024.0, 15.0, "MiB");
-    leg::beside("GitHub alone: until it notices a lost runner, as documented", 600.0, "s");
-    if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    fine &= leg::within(
+        "non-zero exit to the secondary's command, worst of 5",
+        worst(&failures),
+        3.0,
+        "s",
+    );
+    fine &= leg::within(
+        "resident memory of any of our processes, peak",
+        memory as f64 / 1024.0,
+        15.0,
+        "MiB",
+    );
+    leg::beside(
+        "GitHub alone: until it notices a lost runner, as documented",
+        600.0,
+        "s",
+    );
+    if fine {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

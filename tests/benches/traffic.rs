@@ -18,13 +18,28 @@ fn main() -> ExitCode {
     let from = leg::wall();
     thread::sleep(WATCHED);
     let to = leg::wall();
-    let everything: Vec<u32> = leg::tree(holder.id()).into_iter().chain(leg::tree(standby.id())).collect();
+    let everything: Vec<u32> = leg::tree(holder.id())
+        .into_iter()
+        .chain(leg::tree(standby.id()))
+        .collect();
     leg::kill(&everything);
     let (_one, _two) = (holder.wait(), standby.wait());
     let text = fs::read_to_string(pushes).unwrap_or_default();
     let times: Vec<f64> = text.lines().filter_map(|l| l.parse().ok()).collect();
-    assert!(times.iter().any(|t| *t < began + 1.0), "the store counts no pushes");
+    assert!(
+        times.iter().any(|t| *t < began + 1.0),
+        "the store counts no pushes"
+    );
     let counted = times.iter().filter(|t| (from..to).contains(*t)).count();
-    let fine = leg::within("pushes a minute in steady state", counted as f64 * 60.0 / (to - from), 6.0, "");
-    if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let fine = leg::within(
+        "pushes a minute in steady state",
+        counted as f64 * 60.0 / (to - from),
+        6.0,
+        "",
+    );
+    if fine {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -12,7 +12,8 @@ use std::{
 
 /// The program as it is shipped; `dist-scripts/bench` names its folder.
 pub(crate) fn program() -> PathBuf {
-    let folder = env::var_os("BATON_BIN_DIR").expect("BATON_BIN_DIR names the folder of the programs: make bench");
+    let folder = env::var_os("BATON_BIN_DIR")
+        .expect("BATON_BIN_DIR names the folder of the programs: make bench");
     PathBuf::from(folder).join("runner-failover")
 }
 
@@ -23,7 +24,9 @@ pub(crate) struct Deployment {
 
 impl Deployment {
     pub(crate) fn new() -> Self {
-        Deployment { folder: tempfile::tempdir().unwrap() }
+        Deployment {
+            folder: tempfile::tempdir().unwrap(),
+        }
     }
 
     pub(crate) fn store(&self) -> PathBuf {
@@ -33,11 +36,19 @@ impl Deployment {
     /// A bare repository that writes a line for every push that it takes.
     pub(crate) fn counting_store(&self) -> PathBuf {
         let (store, pushes) = (self.store(), self.folder.path().join("pushes"));
-        let made = Command::new("git").args(["init", "--quiet", "--bare"]).arg(&store).status().unwrap();
+        let made = Command::new("git")
+            .args(["init", "--quiet", "--bare"])
+            .arg(&store)
+            .status()
+            .unwrap();
         assert!(made.success());
         let hook = store.join("hooks/post-receive");
         fs::create_dir_all(store.join("hooks")).unwrap();
-        fs::write(&hook, format!("#!/bin/sh\ndate +%s.%N >> {}\n", pushes.display())).unwrap();
+        fs::write(
+            &hook,
+            format!("#!/bin/sh\ndate +%s.%N >> {}\n", pushes.display()),
+        )
+        .unwrap();
         let made = Command::new("chmod").arg("+x").arg(&hook).status().unwrap();
         assert!(made.success());
         pushes
@@ -65,16 +76,28 @@ impl Deployment {
             .env("GITHUB_RUN_ATTEMPT", "1")
             .env("GITHUB_STEP_SUMMARY", home.join("summary.md"))
             .env("INPUT_ENVIRONMENT", "production")
-            .env("INPUT_STORE", format!("git+file://{}", self.store().display()))
+            .env(
+                "INPUT_STORE",
+                format!("git+file://{}", self.store().display()),
+            )
             .env("INPUT_CANDIDATE", number.to_string())
             .env("INPUT_CANDIDATES", "2")
-            .env("INPUT_RUN", format!("echo {number} $EPOCHREALTIME >> {}\n{command}", self.target().display()))
+            .env(
+                "INPUT_RUN",
+                format!(
+                    "echo {number} $EPOCHREALTIME >> {}\n{command}",
+                    self.target().display()
+                ),
+            )
             .current_dir(&home)
             .stdin(Stdio::null())
             .stdout(output.try_clone().unwrap())
             .stderr(output);
         for (name, value) in inputs {
-            leg.env(format!("INPUT_{}", name.to_uppercase().replace('-', "_")), value);
+            leg.env(
+                format!("INPUT_{}", name.to_uppercase().replace('-', "_")),
+                value,
+            );
         }
         leg.spawn().unwrap()
     }
@@ -82,7 +105,9 @@ impl Deployment {
     /// When candidate `number` began its command, in seconds since 1970.
     pub(crate) fn began(&self, number: u32) -> Option<f64> {
         let text = fs::read_to_string(self.target()).ok()?;
-        let line = text.lines().find_map(|l| l.strip_prefix(&format!("{number} ")))?;
+        let line = text
+            .lines()
+            .find_map(|l| l.strip_prefix(&format!("{number} ")))?;
         line.parse().ok()
     }
 
@@ -93,27 +118,39 @@ impl Deployment {
             if let Some(at) = self.began(number) {
                 return at;
             }
-            assert!(Instant::now() < until, "candidate {number} did not begin within {within:?}: {}", self.logs());
+            assert!(
+                Instant::now() < until,
+                "candidate {number} did not begin within {within:?}: {}",
+                self.logs()
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
     }
 
     pub(crate) fn logs(&self) -> String {
-        let read = |n| fs::read_to_string(self.folder.path().join(format!("leg-{n}/log"))).unwrap_or_default();
+        let read = |n| {
+            fs::read_to_string(self.folder.path().join(format!("leg-{n}/log"))).unwrap_or_default()
+        };
         format!("\n--- leg 1\n{}\n--- leg 2\n{}", read(1), read(2))
     }
 }
 
 /// Seconds since 1970, as the commands write them.
 pub(crate) fn wall() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs_f64()
 }
 
 /// Every live process below `pid`, itself included.
 pub(crate) fn tree(pid: u32) -> Vec<u32> {
     let children = |pid: u32| {
-        let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-        text.split_whitespace().filter_map(|p| p.parse().ok()).collect::<Vec<u32>>()
+        let text =
+            fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        text.split_whitespace()
+            .filter_map(|p| p.parse().ok())
+            .collect::<Vec<u32>>()
     };
     let mut all = vec![pid];
     let mut at = 0;
@@ -126,7 +163,8 @@ pub(crate) fn tree(pid: u32) -> Vec<u32> {
 
 /// The highest resident memory that a process ever had, in KiB.
 pub(crate) fn peak_memory(pid: u32) -> Option<u64> {
-    let status = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status")).ok()?;
+    let status =
+        fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status")).ok()?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
     line.trim().trim_end_matches(" kB").parse().ok()
 }
@@ -134,7 +172,11 @@ pub(crate) fn peak_memory(pid: u32) -> Option<u64> {
 /// SIGKILL, by pid.
 pub(crate) fn kill(pids: &[u32]) {
     let pids: Vec<String> = pids.iter().map(ToString::to_string).collect();
-    let _gone = Command::new("kill").arg("-9").args(&pids).stderr(Stdio::null()).status();
+    let _gone = Command::new("kill")
+        .arg("-9")
+        .args(&pids)
+        .stderr(Stdio::null())
+        .status();
 }
 
 /// The median of some figures.
