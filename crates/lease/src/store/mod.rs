@@ -158,6 +158,9 @@ pub enum StoreError {
 impl StoreError {
     /// Whether trying again may help without anybody doing something about it.
     pub fn is_passing(&self) -> bool {
-        matches!(self, StoreError::Unreachable { .. } | StoreError::TimedOut { .. })
+        matches!(
+            self,
+            StoreError::Unreachable { .. } | StoreError::TimedOut { .. }
+        )
     }
 }
