@@ -1,0 +1,59 @@
+//! The work of a deploy command, as its target sees it: appends a line every few milliseconds until its time is over.
+//! `target-writer LOG TOKEN WHAT SECONDS`, where `SECONDS` may be `forever`. It takes everything from its arguments:
+//! a command may clear its environment, and is still found in `/proc` by the log's name.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    process::ExitCode,
+    thread,
+    time::Duration,
+};
+
+use baton_tests::target::{Line, Said};
+use nix::time::{ClockId, clock_gettime};
+
+/// Between two lines.
+const PAUSE: Duration = Duration::from_millis(5);
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [log, token, what, seconds] = arguments.as_slice() else {
+        return ExitCode::from(64);
+    };
+    let (Ok(token), seconds) = (token.parse(), seconds.parse::<f64>().ok()) else {
+        return ExitCode::from(64);
+    };
+    match write(log, token, what, seconds.map(Duration::from_secs_f64)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(74),
+    }
+}
+
+fn write(log: &str, token: u64, what: &str, lasts: Option<Duration>) -> io::Result<()> {
+    let mut log = OpenOptions::new().create(true).append(true).open(log)?;
+    let say = |log: &mut File, said| {
+        let line = Line {
+            at: boottime(),
+            token,
+            pid: std::process::id(),
+            what: what.to_owned(),
+            said,
+        };
+        // One write a line: lines of two writers never mix.
+        log.write_all(format!("{line}\n").as_bytes())
+    };
+    let begin = boottime();
+    say(&mut log, Said::Start)?;
+    while lasts.is_none_or(|lasts| boottime() < begin + lasts) {
+        thread::sleep(PAUSE);
+        say(&mut log, Said::Alive)?;
+    }
+    say(&mut log, Said::End)
+}
+
+fn boottime() -> Duration {
+    clock_gettime(ClockId::CLOCK_BOOTTIME)
+        .map(Duration::from)
+        .unwrap_or_default()
+}

@@ -1,0 +1,188 @@
+//! The surroundings of one test: a store, a target, and a folder for every process, all gone afterwards.
+
+use std::path::{Path, PathBuf};
+
+use lease::testing::http_git::Server;
+use tempfile::TempDir;
+
+use crate::{Step, audit::Audit, process, target::Target};
+
+/// The repository that every run belongs to.
+pub const REPOSITORY: &str = "octo/shop";
+
+/// The environment that is deployed to.
+pub const ENVIRONMENT: &str = "production";
+
+/// The token that links to the store ask for.
+pub const TOKEN: &str = "link-token-4c1d8f20a9";
+
+/// One run of a workflow, as GitHub numbers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// `GITHUB_RUN_ID`.
+    pub id: u64,
+    /// `GITHUB_RUN_NUMBER`.
+    pub number: u64,
+    /// `GITHUB_RUN_ATTEMPT`.
+    pub attempt: u64,
+    /// `GITHUB_WORKFLOW`.
+    pub workflow: &'static str,
+}
+
+impl Run {
+    /// The first attempt of the run with this number; its id follows from it.
+    pub fn number(number: u64) -> Run {
+        Run {
+            id: 4700 + number,
+            number,
+            attempt: 1,
+            workflow: "deploy",
+        }
+    }
+
+    /// The same run, run again.
+    pub fn attempt(self, attempt: u64) -> Run {
+        Run { attempt, ..self }
+    }
+
+    /// A run with the same numbers of another workflow.
+    pub fn of_workflow(self, workflow: &'static str) -> Run {
+        Run {
+            workflow,
+            id: self.id + 1_000_000,
+            ..self
+        }
+    }
+
+    /// The deployment's id: `octo/shop/4701/1`.
+    pub fn deployment(&self) -> String {
+        format!("{REPOSITORY}/{}/{}", self.id, self.attempt)
+    }
+}
+
+/// A store, a target, and whoever deploys from the one to the other.
+#[derive(Debug)]
+pub struct Scene {
+    folder: TempDir,
+}
+
+impl Default for Scene {
+    fn default() -> Self {
+        Scene::new()
+    }
+}
+
+impl Scene {
+    /// Nothing is there yet: the first candidate makes the store.
+    ///
+    /// # Panics
+    /// No temporary folder can be made.
+    pub fn new() -> Scene {
+        Scene {
+            folder: tempfile::Builder::new()
+                .prefix("baton-scene-")
+                .tempdir()
+                .unwrap(),
+        }
+    }
+
+    /// The folder of it all.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Keeps the folder for a person to look at.
+    pub fn keep(self) -> PathBuf {
+        let mut kept = self;
+        kept.folder.disable_cleanup(true);
+        kept.folder().to_owned()
+    }
+
+    /// The bare repository.
+    pub fn repository(&self) -> PathBuf {
+        self.folder().join("store.git")
+    }
+
+    /// A link to the store of one candidate's own, over HTTP, that can be cut, slowed and made to lie.
+    ///
+    /// # Panics
+    /// No port is free, or git is missing.
+    pub fn link(&self) -> Server {
+        Server::start(self.folder(), TOKEN).unwrap()
+    }
+
+    /// Lease and ledger.
+    pub fn audit(&self) -> Audit {
+        self.audit_of(&format!("{REPOSITORY}/{ENVIRONMENT}"))
+    }
+
+    /// Lease and ledger of another lock.
+    pub fn audit_of(&self, lock: &str) -> Audit {
+        Audit::of(&self.repository(), lock)
+    }
+
+    /// What is deployed to.
+    pub fn target(&self) -> Target {
+        Target::at(self.folder().join("target.log"))
+    }
+
+    /// A candidate of a run, not yet started, with short timing; `script` is its deploy command.
+    pub fn candidate(&self, run: &Run, number: u32, script: &str) -> Step {
+        let runner = runner(number);
+        Step::new(
+            self,
+            run,
+            "deploy",
+            &format!("{runner}-of-{}-{}", run.id, run.attempt),
+            &runner,
+        )
+        .input("candidate", number)
+        .input("candidates", 2)
+        .input("run", script)
+        .input("lease-time", crate::step::LEASE)
+        .input("retry-wait", "0s")
+        .input("attempts", 1)
+    }
+
+    /// The run's `verdict`, not yet started.
+    pub fn verdict(&self, run: &Run) -> Step {
+        Step::new(
+            self,
+            run,
+            "verdict",
+            &format!("verdict-of-{}-{}", run.id, run.attempt),
+            "hosted",
+        )
+    }
+
+    /// Another mode (`status`, `transfer`, `unlock`), not yet started.
+    pub fn person(&self, mode: &str) -> Step {
+        Step::new(
+            self,
+            &Run::number(99),
+            mode,
+            &format!("person-{mode}"),
+            "laptop",
+        )
+        .unset("GITHUB_RUN_ID")
+    }
+
+    /// Every live process of a deploy command: they carry the target's path in their arguments.
+    pub fn writers(&self) -> Vec<u32> {
+        process::with_argument(self.target().path().to_str().unwrap())
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        for pid in self.writers() {
+            process::send(pid, nix::sys::signal::Signal::SIGKILL);
+        }
+    }
+}
+
+/// `runner-a`, `runner-b`, …
+pub fn runner(candidate: u32) -> String {
+    let letter = u8::try_from(candidate).map_or('z', |n| char::from(b'a' + n - 1));
+    format!("runner-{letter}")
+}
