@@ -72,7 +72,7 @@ impl Entry {
                     AttemptOutcome::Timeout => "took too long and was killed",
                     AttemptOutcome::Stopped => "was stopped",
                     AttemptOutcome::Fenced => "was killed because the lease could not be renewed",
-                    AttemptOutcome::Lost => "was lost with its runner",
+                    AttemptOutcome::Lost => "was lost with its runner; it was last heard of",
                 };
                 format!(
                     "attempt {number} of {party} {ended} after {} s{}",

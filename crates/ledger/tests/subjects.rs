@@ -145,7 +145,7 @@ fn every_outcome_and_reason_has_words_and_its_name() {
             A::Fenced,
             "was killed because the lease could not be renewed",
         ),
-        (A::Lost, "was lost with its runner"),
+        (A::Lost, "was lost with its runner; it was last heard of"),
     ];
     for (outcome, words) in attempts {
         let subject = subject(chain::attempt_finished(secondary(), outcome));
@@ -288,7 +288,7 @@ fn a_takeover_reads_as_a_story() {
             "candidate 2 (secondary, runner-b) is ready, one of 2",
             "candidate 1 (primary, runner-a) starts to deploy v1.7 for ada",
             "candidate 1 (primary, runner-a) runs attempt 1",
-            "attempt 1 of candidate 1 (primary, runner-a) was lost with its runner after 62 s",
+            "attempt 1 of candidate 1 (primary, runner-a) was lost with its runner; it was last heard of after 62 s",
             "candidate 2 (secondary, runner-b) takes over from candidate 1 (primary, runner-a), which fell silent (primary_unreachable)",
             "candidate 2 (secondary, runner-b) runs attempt 1",
             "attempt 1 of candidate 2 (secondary, runner-b) succeeded after 62 s",
