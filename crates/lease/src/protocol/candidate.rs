@@ -13,7 +13,7 @@ use super::{
     view::View,
 };
 use crate::{
-    Phase, Record,
+    Record,
     store::{Snapshot, StoreError},
 };
 
@@ -145,8 +145,14 @@ impl Candidate {
             Some(view) => view.accept(snapshot, now),
             None => self.view = Some(View::new(&self.config.deployment.id, snapshot, now)),
         }
-        if let Fate::Won(sent) = fate {
-            self.acknowledged(now, sent, out);
+        match fate {
+            Fate::Won(sent) => self.acknowledged(now, sent, out),
+            // What was to be said is not: the next heartbeat is due from the last one that counted.
+            Fate::Gone => self
+                .hold
+                .iter_mut()
+                .for_each(|hold| hold.sent_at = hold.renewed_at),
+            Fate::Open => {}
         }
         self.compare_with_store(now, out);
     }
@@ -155,7 +161,8 @@ impl Candidate {
     /// `deploying` into `transferring`: any other record of that token is an earlier one of the holder's own.
     fn is_stale(&self, now: Duration, snapshot: &Snapshot) -> bool {
         let Some(view) = &self.view else { return false };
-        if view.is_older(snapshot) {
+        let patience = self.config.policy.timing.deadline;
+        if view.is_older(snapshot) || self.lane.is_torn_by(snapshot, now, patience) {
             return true;
         }
         let Some(hold) = &self.hold else { return false };
@@ -164,12 +171,10 @@ impl Candidate {
             // be renewed either, so D decides.
             return now < hold.deadline();
         };
-        let transferred =
-            record.phase == Phase::Transferring && hold.record.phase == Phase::Deploying;
         record.token == hold.record.token
             && record.nonce != hold.record.nonce
             && !self.lane.is_pending(&record.nonce)
-            && !transferred
+            && !hold.is_transferred_by(record)
     }
 
     fn on_swapped(
@@ -215,30 +220,16 @@ impl Candidate {
             Purpose::Hold => out.push(Effect::Say(
                 "the lock is held for a person to decide".to_owned(),
             )),
-            Purpose::Claim => self.claimed(sent, out),
-            // Learnt so late that another may have followed: then these are not our gates.
-            Purpose::ClaimGates if self.signal.is_some() || !self.stands(&sent) => {
-                self.claimed(sent, out)
-            }
-            Purpose::ClaimGates => {
-                let token = sent.write.record.as_ref().map_or(0, |r| r.token);
-                self.finish(
-                    Conclusion::Proceed {
-                        token,
-                        finished: false,
-                        gates_only: true,
-                    },
-                    out,
-                );
-            }
+            Purpose::Claim | Purpose::ClaimGates => self.claimed(sent, out),
             Purpose::Renew(_) | Purpose::End(_) => self.renewed(now, sent, out),
         }
     }
 
-    /// Whether what was sent is the record that stands, as far as seen.
-    pub(super) fn stands(&self, sent: &Sent<Purpose>) -> bool {
-        let record = self.view.as_ref().and_then(View::record);
-        record.is_some_and(|r| r.nonce == sent.write.nonce)
+    /// Whether another has the lease since `sent` took effect: its fate was learnt late.
+    pub(super) fn is_overtaken(&self, sent: &Sent<Purpose>) -> bool {
+        let token = |r: &Record| r.token;
+        let stands = self.view.as_ref().and_then(View::record).map(token);
+        stands > sent.write.record.as_ref().map(token)
     }
 
     fn claimed(&mut self, sent: Sent<Purpose>, out: &mut Vec<Effect>) {
@@ -257,7 +248,7 @@ impl Candidate {
             return;
         }
         if self.hold.is_some() {
-            return self.compare_hold(out);
+            return self.compare_hold(now, out);
         }
         let Some(record) = self.view.as_ref().and_then(View::record) else {
             return;

@@ -125,7 +125,7 @@ impl Candidate {
     /// A write of the holder's own record took effect.
     pub(super) fn renewed(&mut self, now: Duration, sent: Sent<Purpose>, out: &mut Vec<Effect>) {
         let lease = self.config.policy.timing.lease;
-        let stands = self.stands(&sent);
+        let overtaken = self.is_overtaken(&sent);
         let (Some(hold), Some(record)) = (&mut self.hold, sent.write.record.clone()) else {
             return;
         };
@@ -145,7 +145,7 @@ impl Candidate {
                 hold.stage = Stage::StartOnFailure(failing)
             }
             // Learnt so late that another took the gates over: what stands decides.
-            Purpose::End(Ending::Deployed) if !stands => {}
+            Purpose::End(Ending::Deployed) if overtaken => {}
             Purpose::End(ending) => self.ended(now + lease, ending, out),
             _ => {}
         }
@@ -217,20 +217,13 @@ impl Candidate {
     }
 
     /// Our record is gone from the store, or became `transferring`: a terminal phase or another's claim ends the hold.
-    pub(super) fn compare_hold(&mut self, out: &mut Vec<Effect>) {
+    /// Both of them grow the token; whatever else stands there is a read that lags, or that tore lease from ledger.
+    pub(super) fn compare_hold(&mut self, now: Duration, out: &mut Vec<Effect>) {
         let stands = self.view.as_ref().and_then(View::record).cloned();
         let Some(hold) = &mut self.hold else { return };
-        if hold.lost.is_some()
-            || stands
-                .as_ref()
-                .is_some_and(|r| r.nonce == hold.record.nonce)
-        {
-            return;
-        }
         hold.lost = match stands {
-            Some(stands)
-                if stands.token == hold.record.token && stands.phase == Phase::Transferring =>
-            {
+            _ if hold.lost.is_some() => return,
+            Some(stands) if hold.is_transferred_by(&stands) => {
                 out.push(Effect::Say(
                     "a person asked for another candidate: stopping the command".to_owned(),
                 ));
@@ -244,8 +237,9 @@ impl Candidate {
                 }
                 return;
             }
-            Some(stands) => Some(Lost::To(stands.holder)),
-            None => Some(Lost::Removed),
+            Some(stands) if stands.token > hold.record.token => Some(Lost::To(stands.holder)),
+            None if now >= hold.deadline() => Some(Lost::Removed),
+            _ => return,
         };
         if hold.tree_lives() {
             out.push(Effect::Say(
@@ -302,6 +296,12 @@ impl Candidate {
                 };
                 self.give_up(hold, Some(&(*number, ended)), &failing)
             }
+            // The command is done: the gates are next, in a step of their own.
+            Stage::Start(_) if hold.record.command_done => Intent::Finish(Conclusion::Proceed {
+                token: hold.record.token,
+                finished: false,
+                gates_only: true,
+            }),
             // A claim or a renewal that was answered late is renewed before anything starts.
             Stage::Start(number) if now < hold.renewed_at + heartbeat => {
                 Intent::Start(Command::Deploy, *number)
@@ -367,7 +367,14 @@ impl Candidate {
             }
         };
         let state = self.view.as_ref().and_then(View::deployment);
-        if let Some((state, outcome)) = state.and_then(|s| Some((s, s.outcome?))) {
+        // Another may have been so quick that it has deployed already: that does not make this candidate's part a success.
+        let rescuer = state
+            .filter(|s| s.outcome == Some(Outcome::Succeeded))
+            .and_then(|s| s.holder.as_ref())
+            .filter(|holder| holder.candidate != self.config.me.candidate);
+        let to = rescuer.unwrap_or(to);
+        if let (None, Some((state, outcome))) = (rescuer, state.and_then(|s| Some((s, s.outcome?))))
+        {
             let (reason, detail) = (state.reason, state.detail.clone());
             return Intent::Finish(Conclusion::Over {
                 outcome,

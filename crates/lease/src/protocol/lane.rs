@@ -9,7 +9,7 @@ use ledger::{Draft, Timestamp};
 
 use super::{Now, SwapAnswer, view::View};
 use crate::{
-    Record,
+    Phase, Record,
     store::{Snapshot, StoreError, Version, Write},
     timing::SENDS_AT_ONCE,
 };
@@ -198,6 +198,41 @@ impl<P: Clone + PartialEq> Lane<P> {
         }
         self.must_read = false;
         Fate::Open
+    }
+
+    /// Whether `snapshot` tore the pending write apart: its entries are there, its record is not, and what stands
+    /// instead is older. Only the other half can tell which version the next write must expect. A lease that is not
+    /// there for longer than `patience` was removed.
+    pub(super) fn is_torn_by(
+        &self,
+        snapshot: &Snapshot,
+        now: Duration,
+        patience: Duration,
+    ) -> bool {
+        let Some(Sent {
+            write, first_sent, ..
+        }) = self.pending.as_ref().map(|p| &p.sent)
+        else {
+            return false;
+        };
+        let Some(record) = write
+            .record
+            .as_ref()
+            .filter(|_| snapshot.tip.has_nonce(&write.nonce))
+        else {
+            return false;
+        };
+        let follows = |stands: &Record| {
+            let transferred =
+                record.phase == Phase::Deploying && stands.phase == Phase::Transferring;
+            stands.nonce == record.nonce
+                || stands.token > record.token
+                || (stands.token == record.token && transferred)
+        };
+        match &snapshot.record {
+            Some(stands) => !follows(stands),
+            None => now < *first_sent + patience,
+        }
     }
 
     /// A write of ours, given up or not, whose record stands in the store.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ledger::{Party, TakeoverReason};
 
 use super::{Ended, lane::Sent};
-use crate::Record;
+use crate::{Phase, Record};
 
 /// Why a write was made: what its success means.
 #[derive(Clone, Debug, PartialEq)]
@@ -159,6 +159,13 @@ impl Hold {
     /// D of the last acknowledged write.
     pub(super) fn deadline(&self) -> Duration {
         self.renewed_at + self.record.policy.timing.deadline
+    }
+
+    /// Whether `record` is ours, made `transferring` by a person.
+    pub(super) fn is_transferred_by(&self, record: &Record) -> bool {
+        let transferred =
+            record.phase == Phase::Transferring && self.record.phase == Phase::Deploying;
+        transferred && record.token == self.record.token
     }
 
     /// Whether a process tree of ours may be alive.

@@ -1,0 +1,112 @@
+//! A simulated host: one process of the protocol, its clock, and the tree of its command.
+
+use std::time::Duration;
+
+use lease::protocol::{Candidate, Command, Conclusion, Input, Person, Watcher};
+use ledger::Party;
+
+/// What runs on a host.
+pub(crate) enum Actor {
+    Candidate(Box<Candidate>),
+    Watcher(Box<Watcher>),
+    Person(Box<Person>),
+}
+
+/// How one command behaves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run {
+    pub(crate) takes: Duration,
+    pub(crate) succeeds: bool,
+}
+
+/// How the health gates of a leg behave that goes on to them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gates {
+    /// From `proceed` to the gates step.
+    pub(crate) begins_after: Duration,
+    pub(crate) takes: Duration,
+    pub(crate) pass: bool,
+}
+
+/// How everything that a candidate runs behaves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) deploy: Run,
+    pub(crate) on_failure: Run,
+    /// Nothing where no gates step follows.
+    pub(crate) gates: Option<Gates>,
+    /// How long a killed tree of the command withstands SIGKILL, where it does.
+    pub(crate) withstands: Option<Duration>,
+}
+
+pub(crate) struct Tree {
+    pub(crate) token: u64,
+    pub(crate) command: Command,
+    pub(crate) generation: u64,
+    pub(crate) started: Duration,
+    pub(crate) deadline: Duration,
+    pub(crate) dying: bool,
+    /// The supervisor stops it before it is done.
+    pub(crate) times_out: bool,
+    /// It withstands SIGKILL: nothing that runs on this host can be blamed for it.
+    pub(crate) stuck: bool,
+}
+
+/// Local clock = offset + true time x rate / 1000.
+#[derive(Clone, Copy)]
+pub(crate) struct Clock {
+    pub(crate) rate: u64,
+    pub(crate) offset: Duration,
+}
+
+impl Clock {
+    pub(crate) fn local(self, at: Duration) -> Duration {
+        self.offset + Duration::from_micros(at.as_micros() as u64 * self.rate / 1000)
+    }
+
+    pub(crate) fn truth(self, local: Duration) -> Duration {
+        let micros = local.saturating_sub(self.offset).as_micros() as u64;
+        Duration::from_micros(micros.saturating_mul(1000) / self.rate + 1)
+    }
+}
+
+pub(crate) struct Host {
+    pub(crate) name: String,
+    pub(crate) deployment: String,
+    /// The candidate that runs here; nothing for `verdict` and people.
+    pub(crate) party: Option<Party>,
+    pub(crate) actor: Actor,
+    pub(crate) plan: Plan,
+    pub(crate) clock: Clock,
+    pub(crate) tree: Option<Tree>,
+    pub(crate) generation: u64,
+    pub(crate) frozen_until: Duration,
+    /// The whole host stands still until then: process, watchdog and tree.
+    pub(crate) suspended_until: Duration,
+    pub(crate) cut_until: Duration,
+    pub(crate) waiting: Vec<Input>,
+    pub(crate) alive: bool,
+    /// A fault has struck it, or a person has interfered with it.
+    pub(crate) touched: bool,
+    pub(crate) conclusion: Option<Conclusion>,
+    pub(crate) deadline: Duration,
+    /// When this host sent reads and first sent writes of a record: true time.
+    pub(crate) reads: Vec<Duration>,
+    pub(crate) renewals: Vec<Duration>,
+}
+
+impl Host {
+    pub(crate) fn is_verdict(&self) -> bool {
+        matches!(self.actor, Actor::Watcher(_))
+    }
+
+    pub(crate) fn is_candidate(&self) -> bool {
+        matches!(self.actor, Actor::Candidate(_))
+    }
+
+    /// Whether the host stands still, or has only just come back and not had the time to kill what it must.
+    pub(crate) fn was_suspended(&self, now: Duration, kill: Duration) -> bool {
+        !self.suspended_until.is_zero()
+            && now <= self.suspended_until + kill + Duration::from_millis(1)
+    }
+}
