@@ -88,6 +88,9 @@ mod tests {
     fn empty_control_and_overlong_names_are_refused() {
         assert_eq!(LockName::new("  "), Err(LockNameError::Empty));
         assert_eq!(LockName::new("a\nb"), Err(LockNameError::Control));
-        assert_eq!(LockName::new("/".repeat(80)), Err(LockNameError::TooLong(240)));
+        assert_eq!(
+            LockName::new("/".repeat(80)),
+            Err(LockNameError::TooLong(240))
+        );
     }
 }

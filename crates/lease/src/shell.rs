@@ -99,7 +99,9 @@ impl Actor for Person {
 enum Answer {
     Input(Box<Input>),
     /// The store told of a change, or its time was up.
-    Changed { early: bool },
+    Changed {
+        early: bool,
+    },
 }
 
 /// Runs an actor to its end. Nothing where it is over without a conclusion (a [`Person`]). Requests still under way
@@ -119,7 +121,9 @@ pub async fn run<A: Actor, T: Host, H: Hands>(
             match effect {
                 Effect::Read => {
                     let store = Arc::clone(store);
-                    answers.spawn(async move { Answer::Input(Box::new(Input::Read(store.read().await))) });
+                    answers.spawn(async move {
+                        Answer::Input(Box::new(Input::Read(store.read().await)))
+                    });
                 }
                 Effect::Send(write) => {
                     let store = Arc::clone(store);
@@ -130,7 +134,12 @@ pub async fn run<A: Actor, T: Host, H: Hands>(
                     });
                 }
                 Effect::Feed(deadline) => hands.feed(deadline),
-                Effect::Start { command, number, token, timeout } => hands.start(command, number, token, timeout),
+                Effect::Start {
+                    command,
+                    number,
+                    token,
+                    timeout,
+                } => hands.start(command, number, token, timeout),
                 Effect::Stop { now } => hands.stop(now),
                 Effect::Say(text) => hands.say(&text),
                 Effect::Finish(conclusion) => return Some(*conclusion),
@@ -145,7 +154,9 @@ pub async fn run<A: Actor, T: Host, H: Hands>(
             answers.spawn(async move {
                 let begin = tokio::time::Instant::now();
                 store.changed(seen, poll).await;
-                Answer::Changed { early: begin.elapsed() < poll }
+                Answer::Changed {
+                    early: begin.elapsed() < poll,
+                }
             });
         }
         input = tokio::select! {

@@ -134,8 +134,17 @@ impl Timing {
         }
         // Rule 4: D + kill time <= L / 1.1, multiplied out so that nothing is rounded away.
         if (self.deadline + self.kill) * CLOCK_RATE_PERCENT > self.lease * 100 {
-            let Timing { deadline, kill, lease, .. } = *self;
-            return Err(TimingError::Overlap { deadline, kill, lease });
+            let Timing {
+                deadline,
+                kill,
+                lease,
+                ..
+            } = *self;
+            return Err(TimingError::Overlap {
+                deadline,
+                kill,
+                lease,
+            });
         }
         if self.heartbeat + self.request_timeout > self.deadline {
             return Err(TimingError::Starves {
@@ -177,13 +186,20 @@ mod tests {
         for millis in (50..120_000).step_by(37) {
             let lease = Duration::from_millis(millis);
             assert_eq!(Timing::GIT.with_lease(lease).check(), Ok(()), "{lease:?}");
-            assert_eq!(Timing::NOTIFIED.with_lease(lease).check(), Ok(()), "{lease:?}");
+            assert_eq!(
+                Timing::NOTIFIED.with_lease(lease).check(),
+                Ok(()),
+                "{lease:?}"
+            );
         }
     }
 
     #[test]
     fn a_deadline_that_reaches_into_the_next_holders_time_is_refused() {
-        let late = Timing { deadline: Timing::GIT.deadline + Duration::from_millis(1), ..Timing::GIT };
+        let late = Timing {
+            deadline: Timing::GIT.deadline + Duration::from_millis(1),
+            ..Timing::GIT
+        };
         assert!(matches!(late.check(), Err(TimingError::Overlap { .. })));
     }
 
@@ -195,7 +211,10 @@ mod tests {
 
     #[test]
     fn a_zero_is_named() {
-        let timing = Timing { poll: Duration::ZERO, ..Timing::GIT };
+        let timing = Timing {
+            poll: Duration::ZERO,
+            ..Timing::GIT
+        };
         assert_eq!(timing.check(), Err(TimingError::Zero("poll")));
     }
 }

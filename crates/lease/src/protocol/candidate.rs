@@ -355,9 +355,7 @@ impl Candidate {
         let timing = self.config.policy.timing;
         let every = if self.lane.must_read_soon(now, timing.deadline) {
             timing.resend_after / 4
-        } else if self.lane.must_read {
-            timing.poll
-        } else if self.hold.as_ref().is_none_or(Hold::watches) {
+        } else if self.lane.must_read || self.hold.as_ref().is_none_or(Hold::watches) {
             timing.poll
         } else {
             return None;

@@ -67,6 +67,10 @@ pub struct Now {
 }
 
 /// What has just happened.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, and moved once: a box would only add an allocation"
+)]
 #[derive(Clone, Debug)]
 pub enum Input {
     /// Time has passed, or nothing has happened yet.

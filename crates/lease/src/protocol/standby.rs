@@ -37,15 +37,14 @@ impl Candidate {
                 by: other.party.clone(),
             });
         }
-        if !claimed {
-            if let Some(earlier) =
-                rules::deployed_already(config.rerun, &config.deployment, &view.snapshot.tip)
-            {
-                return Intent::Finish(Conclusion::AlreadyDeployed {
-                    deployment: earlier.deployment.id.clone(),
-                    certain: config.rerun != super::Rerun::Unknown,
-                });
-            }
+        let tip = &view.snapshot.tip;
+        if !claimed
+            && let Some(earlier) = rules::deployed_already(config.rerun, &config.deployment, tip)
+        {
+            return Intent::Finish(Conclusion::AlreadyDeployed {
+                deployment: earlier.deployment.id.clone(),
+                certain: config.rerun != super::Rerun::Unknown,
+            });
         }
         let live = view.record().filter(|r| !r.phase.is_terminal());
         let under_way = live.is_some_and(|r| r.deployment.id == config.deployment.id);
