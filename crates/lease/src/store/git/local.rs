@@ -42,15 +42,16 @@ pub(super) async fn make_when_absent(
     git: &Git,
     judge: &Judge,
 ) -> Result<(), StoreError> {
-    if is_repository(path) {
-        return Ok(());
-    }
-    if !is_free(path) {
-        let detail = format!(
-            "{} exists and is not a git repository; name another path",
-            path.display()
-        );
-        return Err(judge.local(detail));
+    match look(path) {
+        Place::Repository => return Ok(()),
+        Place::Free => {}
+        Place::Taken => {
+            let detail = format!(
+                "{} exists and is not a git repository; name another path",
+                path.display()
+            );
+            return Err(judge.local(detail));
+        }
     }
     let parent = path.parent().unwrap_or(path);
     fs::create_dir_all(parent)
@@ -93,6 +94,28 @@ fn unfinished(parent: &Path, path: &Path) -> io::Result<PathBuf> {
         "{UNFINISHED}{name}-{:016x}",
         u64::from_ne_bytes(random)
     )))
+}
+
+/// What is at a path where the store should be.
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    /// Nothing, or an empty folder.
+    Free,
+    /// What git would take for a repository, bare or not.
+    Repository,
+    /// Something else.
+    Taken,
+}
+
+/// Looks in this order: what another process puts there between the two looks is a whole repository.
+fn look(path: &Path) -> Place {
+    if is_free(path) {
+        Place::Free
+    } else if is_repository(path) {
+        Place::Repository
+    } else {
+        Place::Taken
+    }
 }
 
 /// Whether git would take `path` for a repository, bare or not.
@@ -237,7 +260,10 @@ fn remove_old(folder: &Path, prefix: &str) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        time::SystemTime,
+    };
 
     use super::*;
 
@@ -247,6 +273,36 @@ mod tests {
         let file = File::create(&lock).unwrap();
         file.set_modified(SystemTime::now() - age).unwrap();
         lock
+    }
+
+    #[test]
+    fn a_repository_that_appears_between_two_looks_is_never_taken_for_something_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |kind: &str, round: usize| folder.path().join(format!("{kind}-{round}"));
+        let awaited = AtomicUsize::new(0);
+        let mut seen = Vec::new();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for round in 0..500 {
+                    let ready = at("ready", round);
+                    fs::create_dir_all(ready.join("objects")).unwrap();
+                    fs::create_dir_all(ready.join("refs")).unwrap();
+                    fs::write(ready.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+                    while awaited.load(Ordering::Acquire) < round {
+                        std::hint::spin_loop();
+                    }
+                    fs::rename(ready, at("store", round)).unwrap();
+                }
+            });
+            for round in 0..500 {
+                awaited.store(round, Ordering::Release);
+                let store = at("store", round);
+                let mut looks = std::iter::repeat_with(|| look(&store));
+                seen.extend(looks.find(|place| *place != Place::Free));
+            }
+        });
+        assert_eq!(seen.len(), 500);
+        assert!(seen.iter().all(|place| *place == Place::Repository));
     }
 
     #[test]
