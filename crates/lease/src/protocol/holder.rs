@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ledger::{AttemptOutcome, Draft, Event, Outcome, TakeoverReason};
+use ledger::{AttemptOutcome, DeploymentState, Draft, Event, Outcome, TakeoverReason};
 
 use super::{
     Candidate, Command, Conclusion, Effect, Ended, STUCK_PATIENCE,
@@ -219,8 +219,11 @@ impl Candidate {
     /// Our record is gone from the store, or became `transferring`: a terminal phase or another's claim ends the hold.
     /// Both of them grow the token; whatever else stands there is a read that lags, or that tore lease from ledger.
     pub(super) fn compare_hold(&mut self, now: Duration, out: &mut Vec<Effect>) {
-        let stands = self.view.as_ref().and_then(View::record).cloned();
-        let Some(hold) = &mut self.hold else { return };
+        let Some((view, hold)) = self.view.as_ref().zip(self.hold.as_mut()) else {
+            return;
+        };
+        let (stands, told) = (view.record().cloned(), view.snapshot.tip.token);
+        let over = view.deployment().is_some_and(DeploymentState::finished);
         hold.lost = match stands {
             _ if hold.lost.is_some() => return,
             Some(stands) if hold.is_transferred_by(&stands) => {
@@ -237,11 +240,17 @@ impl Candidate {
                 }
                 return;
             }
-            Some(stands) if stands.token > hold.record.token => Some(Lost::To(stands.holder)),
+            // Whoever makes a token says so in the ledger: without that, the read is torn.
+            Some(stands) if stands.token <= hold.record.token || stands.token > told => return,
+            // Another deployment cannot follow one that has not ended.
+            Some(stands) if stands.deployment.id != hold.record.deployment.id && !over => {
+                Some(Lost::Removed)
+            }
+            Some(stands) => Some(Lost::To(stands.holder)),
             None if now >= hold.deadline() => Some(Lost::Removed),
             _ => return,
         };
-        if hold.tree_lives() {
+        if hold.tree_lives() && !hold.fenced {
             out.push(Effect::Say(
                 "the lease is lost: killing the command".to_owned(),
             ));

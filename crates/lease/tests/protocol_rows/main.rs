@@ -1,0 +1,11 @@
+//! Every row of design §4's table and every rule under it, each as one small story on a store that answers at once.
+
+mod closers;
+mod free;
+mod gates;
+mod holding;
+mod lane;
+mod leaving;
+mod play;
+mod queue;
+mod standby;

@@ -1,0 +1,498 @@
+//! A stage without faults of its own: one clock for all, a store that answers at once, commands that end when told to.
+
+use std::{sync::Arc, time::Duration};
+
+use lease::{
+    LockName, OnPrimaryLost, Phase, Policy, Record, Timing,
+    protocol::{
+        Candidate, CandidateConfig, Command, Conclusion, Effect, Ended, Input, Now, Person,
+        PersonConfig, PersonEnd, Request, Rerun, SwapAnswer, Watcher, WatcherConfig,
+    },
+    store::{Snapshot, StoreError, Version, Write},
+};
+use ledger::{
+    AttemptOutcome, Deployment, Draft, Entry, Event, FailureReason, Outcome, Party,
+    PreflightResult, Role, TakeoverReason, Timestamp,
+};
+
+pub(crate) fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+/// How an actor's requests fare.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Net {
+    /// Carried out and answered at once.
+    Fine,
+    /// Not carried out; no answer within the request timeout.
+    Cut,
+    /// Writes are carried out, reads too; no answer to either.
+    Mute,
+    /// Writes wait in the outbox; reads are answered.
+    Manual,
+    /// Every write is refused for good; reads are answered.
+    Refused,
+}
+
+enum Actor {
+    Candidate(Box<Candidate>),
+    Watcher(Box<Watcher>),
+}
+
+pub(crate) struct Leg {
+    actor: Actor,
+    party: Option<Party>,
+    deployment: Deployment,
+    pub(crate) net: Net,
+    /// Answered from this state instead of the store's, where set.
+    pub(crate) sees: Option<Snapshot>,
+    pub(crate) alive: bool,
+    pub(crate) outbox: Vec<Arc<Write>>,
+    pub(crate) sends: Vec<(Duration, Arc<Write>)>,
+    pub(crate) reads: Vec<Duration>,
+    pub(crate) started: Vec<(Duration, Command, u64)>,
+    pub(crate) stops: Vec<(Duration, bool)>,
+    pub(crate) fed: Vec<Duration>,
+    pub(crate) end: Option<Conclusion>,
+    late: Vec<(Duration, Input)>,
+}
+
+pub(crate) struct Play {
+    pub(crate) now: Duration,
+    pub(crate) store: Snapshot,
+    pub(crate) chain: Vec<Entry>,
+    pub(crate) legs: Vec<Leg>,
+    nonces: u64,
+}
+
+/// The pair that most stories are about.
+pub(crate) const PRIMARY: usize = 0;
+pub(crate) const STANDBY: usize = 1;
+
+pub(crate) fn deployment(run: u64) -> Deployment {
+    Deployment {
+        id: format!("o/r/{run}/1"),
+        run: format!("o/r/{run}"),
+        workflow: "deploy.yml".to_owned(),
+        git_ref: "refs/heads/main".to_owned(),
+        run_number: run,
+        run_attempt: 1,
+        trigger: "push".to_owned(),
+        ..Deployment::default()
+    }
+}
+
+pub(crate) fn config(run: u64, number: u32) -> CandidateConfig {
+    let role = if number == 1 {
+        Role::Primary
+    } else {
+        Role::Secondary
+    };
+    let me = Party {
+        candidate: number,
+        role,
+        runner: format!("runner-{number}"),
+        ..Party::default()
+    };
+    CandidateConfig {
+        lock: LockName::new("o/r/production").unwrap(),
+        deployment: deployment(run),
+        me,
+        instance: format!("{run}-{number}"),
+        candidates: 2,
+        attempts: 1,
+        attempt_timeout: secs(600),
+        retry_wait: secs(30),
+        timeout: secs(2100),
+        primary_grace: secs(20),
+        queue_timeout: secs(1800),
+        policy: Policy {
+            on_primary_lost: OnPrimaryLost::Takeover,
+            gates_deadline: secs(300),
+            pickup_timeout: secs(300),
+            timing: Timing::GIT,
+        },
+        await_gates: false,
+        on_failure: false,
+        allow_older: false,
+        rerun: Rerun::First,
+    }
+}
+
+impl Play {
+    pub(crate) fn new() -> Self {
+        let (store, chain) = (Snapshot::default(), Vec::new());
+        Play {
+            now: secs(1000),
+            store,
+            chain,
+            legs: Vec::new(),
+            nonces: 0,
+        }
+    }
+
+    /// A primary and a secondary of run 1, changed by `adjust`; the primary deploys when this returns.
+    pub(crate) fn pair(adjust: impl Fn(&mut CandidateConfig)) -> Self {
+        let mut play = Play::new();
+        for number in 1..=2 {
+            let mut config = config(1, number);
+            adjust(&mut config);
+            play.join(config);
+        }
+        play.run(0);
+        assert_eq!(play.phase(), Phase::Deploying);
+        assert_eq!(play.legs[PRIMARY].started.len(), 1);
+        play
+    }
+
+    pub(crate) fn join(&mut self, config: CandidateConfig) -> usize {
+        let (party, deployment) = (config.me.clone(), config.deployment.clone());
+        self.enter(
+            Actor::Candidate(Box::new(Candidate::new(config))),
+            Some(party),
+            deployment,
+        )
+    }
+
+    pub(crate) fn watch(&mut self, run: u64) -> usize {
+        let config = WatcherConfig {
+            lock: LockName::new("o/r/production").unwrap(),
+            deployment: deployment(run),
+            pickup_timeout: secs(300),
+            queue_timeout: secs(1800),
+            poll: secs(2),
+            resend_after: secs(1),
+            rerun: Rerun::First,
+        };
+        self.enter(
+            Actor::Watcher(Box::new(Watcher::new(config))),
+            None,
+            deployment(run),
+        )
+    }
+
+    fn enter(&mut self, actor: Actor, party: Option<Party>, deployment: Deployment) -> usize {
+        self.legs.push(Leg {
+            actor,
+            party,
+            deployment,
+            net: Net::Fine,
+            sees: None,
+            alive: true,
+            outbox: Vec::new(),
+            sends: Vec::new(),
+            reads: Vec::new(),
+            started: Vec::new(),
+            stops: Vec::new(),
+            fed: Vec::new(),
+            end: None,
+            late: Vec::new(),
+        });
+        let index = self.legs.len() - 1;
+        self.tell(index, Input::Tick);
+        index
+    }
+
+    /// Lets `seconds` pass for everybody.
+    pub(crate) fn run(&mut self, seconds: u64) {
+        let end = self.now + secs(seconds);
+        let due = |leg: &Leg| {
+            let wake = match &leg.actor {
+                Actor::Candidate(actor) => actor.wake_at(),
+                Actor::Watcher(actor) => actor.wake_at(),
+            };
+            leg.late
+                .iter()
+                .map(|(at, _)| *at)
+                .chain([wake])
+                .min()
+                .unwrap_or(wake)
+        };
+        while let Some((at, index)) = (0..self.legs.len())
+            .filter(|i| self.legs[*i].alive && self.legs[*i].end.is_none())
+            .map(|i| (due(&self.legs[i]), i))
+            .min()
+            .filter(|(at, _)| *at <= end)
+        {
+            self.now = self.now.max(at);
+            let now = self.now;
+            let late = self.legs[index].late.iter().position(|(at, _)| *at <= now);
+            let input = late.map_or(Input::Tick, |i| self.legs[index].late.remove(i).1);
+            self.tell(index, input);
+        }
+        self.now = end;
+    }
+
+    /// Hands an input to an actor and carries out what it wants, answers and all.
+    pub(crate) fn tell(&mut self, index: usize, input: Input) {
+        let mut inputs = vec![input];
+        while !inputs.is_empty() && self.legs[index].end.is_none() && self.legs[index].alive {
+            let input = inputs.remove(0);
+            self.nonces += 1;
+            let nonce = format!("n{}", self.nonces);
+            let now = Now {
+                boot: self.now,
+                wall: Timestamp(self.now.as_millis() as u64),
+            };
+            let effects = match &mut self.legs[index].actor {
+                Actor::Candidate(actor) => actor.step(now, &nonce, input),
+                Actor::Watcher(actor) => actor.step(now, &nonce, input),
+            };
+            for effect in effects {
+                inputs.extend(self.carry_out(index, effect));
+            }
+        }
+    }
+
+    fn carry_out(&mut self, index: usize, effect: Effect) -> Option<Input> {
+        let now = self.now;
+        let net = self.legs[index].net;
+        match effect {
+            Effect::Read => {
+                self.legs[index].reads.push(now);
+                if matches!(net, Net::Cut | Net::Mute) {
+                    self.legs[index]
+                        .late
+                        .push((now + secs(3), Input::Read(Err(timed_out()))));
+                    return None;
+                }
+                let seen = self.legs[index]
+                    .sees
+                    .clone()
+                    .unwrap_or_else(|| self.store.clone());
+                return Some(Input::Read(Ok(seen)));
+            }
+            Effect::Send(write) => {
+                self.legs[index].sends.push((now, Arc::clone(&write)));
+                let nonce = write.nonce.clone();
+                let result = match net {
+                    Net::Fine => self.swap(&write),
+                    Net::Refused => {
+                        let (place, detail) = ("here".to_owned(), "no".to_owned());
+                        SwapAnswer::Unknown(StoreError::Denied { place, detail })
+                    }
+                    Net::Cut | Net::Mute => {
+                        if net == Net::Mute {
+                            self.swap(&write);
+                        }
+                        let result = SwapAnswer::Unknown(timed_out());
+                        self.legs[index]
+                            .late
+                            .push((now + secs(3), Input::Swapped { nonce, result }));
+                        return None;
+                    }
+                    Net::Manual => {
+                        self.legs[index].outbox.push(write);
+                        return None;
+                    }
+                };
+                return Some(Input::Swapped { nonce, result });
+            }
+            Effect::Feed(deadline) => self.legs[index].fed.push(deadline),
+            Effect::Start { command, token, .. } => {
+                self.legs[index].started.push((now, command, token))
+            }
+            Effect::Stop { now: at_once } => self.legs[index].stops.push((now, at_once)),
+            Effect::Say(_) => {}
+            Effect::Finish(conclusion) => self.legs[index].end = Some(*conclusion),
+        }
+        None
+    }
+
+    /// The store's one operation that grants anything.
+    pub(crate) fn swap(&mut self, write: &Write) -> SwapAnswer {
+        let already = self
+            .store
+            .record
+            .as_ref()
+            .is_some_and(|r| r.nonce == write.nonce)
+            || (write.record.is_none()
+                && self.chain.last().is_some_and(|e| e.nonce == write.nonce));
+        let fits = (write.record.is_none() || self.store.version.lease == write.expected.lease)
+            && (write.entries.is_empty() || self.store.version.ledger == write.expected.ledger);
+        if !already && !fits {
+            return SwapAnswer::Lost;
+        }
+        let mut left = write.expected.clone();
+        if let Some(record) = &write.record {
+            left.lease = Some(write.nonce.clone());
+            if !already {
+                self.store.record = Some(record.clone());
+                self.store.version.lease.clone_from(&left.lease);
+            }
+        }
+        if !write.entries.is_empty() {
+            left.ledger = Some(write.nonce.clone());
+            if !already {
+                self.chain.extend(write.entries.iter().cloned());
+                self.store.tip = write.tip.clone();
+                self.store.version.ledger.clone_from(&left.ledger);
+            }
+        }
+        SwapAnswer::Won(left)
+    }
+
+    /// The leg's command is over and its tree dead.
+    pub(crate) fn ended(&mut self, index: usize, outcome: AttemptOutcome) {
+        let ran = secs(5);
+        self.tell(
+            index,
+            Input::Ended(Ended {
+                outcome,
+                detail: outcome.to_string(),
+                ran,
+            }),
+        );
+    }
+
+    pub(crate) fn fails(&mut self, index: usize) {
+        self.ended(index, AttemptOutcome::ExitCode);
+    }
+
+    pub(crate) fn succeeds(&mut self, index: usize) {
+        self.ended(index, AttemptOutcome::Succeeded);
+    }
+
+    /// The leg is told to stop; where it has a tree, that dies at once.
+    pub(crate) fn signal(&mut self, index: usize) {
+        let stops = self.legs[index].stops.len();
+        self.tell(
+            index,
+            Input::Signal {
+                name: "SIGTERM".to_owned(),
+            },
+        );
+        if self.legs[index].stops.len() > stops {
+            self.ended(index, AttemptOutcome::Stopped);
+        }
+    }
+
+    pub(crate) fn crash(&mut self, index: usize) {
+        self.legs[index].alive = false;
+    }
+
+    /// The leg's preflight fails.
+    pub(crate) fn unfit(&mut self, index: usize) {
+        let event = Event::Preflight {
+            result: PreflightResult::Fail,
+            failed: Vec::new(),
+        };
+        self.append(index, event);
+    }
+
+    /// An entry by a leg, written by somebody else than the actor.
+    pub(crate) fn append(&mut self, index: usize, event: Event) {
+        let leg = &self.legs[index];
+        let draft = Draft {
+            deployment: leg.deployment.clone(),
+            by: leg.party.clone(),
+            token: 0,
+            event,
+        };
+        self.put(None, vec![draft]);
+    }
+
+    /// A write by somebody who is not of the protocol, over what stands.
+    pub(crate) fn put(&mut self, record: Option<Record>, drafts: Vec<Draft>) {
+        self.nonces += 1;
+        let nonce = format!("foreign-{}", self.nonces);
+        let at = Timestamp(self.now.as_millis() as u64);
+        let (entries, tip) = self.store.tip.extend(&nonce, at, drafts);
+        let record = record.map(|r| Record {
+            nonce: nonce.clone(),
+            ..r
+        });
+        let expected = self.store.version.clone();
+        self.swap(&Write {
+            nonce,
+            expected,
+            record,
+            entries,
+            tip,
+            at,
+        });
+    }
+
+    pub(crate) fn remove_lease(&mut self) {
+        self.store.record = None;
+        self.store.version = Version {
+            lease: None,
+            ..self.store.version.clone()
+        };
+    }
+
+    /// A person's request, on a store that answers at once.
+    pub(crate) fn ask(&mut self, request: Request) -> PersonEnd {
+        let mut person = Person::new(PersonConfig {
+            request,
+            actor: "someone".to_owned(),
+            reason: "wanted".to_owned(),
+            deployment: None,
+            resend_after: secs(1),
+        });
+        let mut inputs = vec![Input::Tick];
+        while person.end().is_none() {
+            self.nonces += 1;
+            let now = Now {
+                boot: self.now,
+                wall: Timestamp(self.now.as_millis() as u64),
+            };
+            let input = inputs.pop().unwrap_or(Input::Tick);
+            for effect in person.step(now, &format!("person-{}", self.nonces), input) {
+                match effect {
+                    Effect::Read => inputs.push(Input::Read(Ok(self.store.clone()))),
+                    Effect::Send(write) => {
+                        let result = self.swap(&write);
+                        inputs.push(Input::Swapped {
+                            nonce: write.nonce.clone(),
+                            result,
+                        });
+                    }
+                    _ => {}
+                }
+            }
+        }
+        person.end().unwrap().clone()
+    }
+
+    pub(crate) fn record(&self) -> &Record {
+        self.store.record.as_ref().unwrap()
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.record().phase
+    }
+
+    pub(crate) fn outcome(&self, run: u64) -> Option<Outcome> {
+        self.store.tip.deployment(&deployment(run).id)?.outcome
+    }
+
+    pub(crate) fn reason(&self, run: u64) -> Option<FailureReason> {
+        self.store.tip.deployment(&deployment(run).id)?.reason
+    }
+
+    pub(crate) fn takeovers(&self) -> Vec<TakeoverReason> {
+        let reason = |e: &Entry| match e.event {
+            Event::Failover { reason, .. } => Some(reason),
+            _ => None,
+        };
+        self.chain.iter().filter_map(reason).collect()
+    }
+
+    pub(crate) fn count(&self, wanted: impl Fn(&Event) -> bool) -> usize {
+        self.chain.iter().filter(|e| wanted(&e.event)).count()
+    }
+
+    /// Every attempt that was started is finished.
+    pub(crate) fn attempts_add_up(&self) -> bool {
+        let started = self.count(|e| matches!(e, Event::AttemptStarted { .. }));
+        started == self.count(|e| matches!(e, Event::AttemptFinished { .. }))
+    }
+}
+
+fn timed_out() -> StoreError {
+    StoreError::TimedOut {
+        place: "here".to_owned(),
+        after: secs(3),
+    }
+}
