@@ -4,7 +4,10 @@ use std::{fs, time::Duration};
 
 use ledger::Outcome;
 
-use crate::trial::{Trial, project, stage};
+use crate::{
+    running::Ended,
+    trial::{Trial, project, stage},
+};
 
 const LOCK: &str = "octo/shop/production";
 
@@ -40,10 +43,13 @@ fn pinned(workflow: &str) -> Vec<String> {
     pins
 }
 
-#[test]
-fn the_workflow_of_the_readme_deploys_once_and_again_when_it_is_run_again() {
-    let workflow = workflow_of_the_readme();
-    let pins = pinned(&workflow);
+/// A consumer's repository with these workflows, and baton's actions served to it as the version that they pin.
+fn consumer(workflows: &[(&str, &str)]) -> Trial {
+    let mut pins: Vec<String> = workflows
+        .iter()
+        .flat_map(|(_, text)| pinned(text))
+        .collect();
+    pins.dedup();
     assert_eq!(pins.len(), 1, "one version of baton: {pins:?}");
 
     let trial = Trial::of("octo/shop");
@@ -54,41 +60,74 @@ fn the_workflow_of_the_readme_deploys_once_and_again_when_it_is_run_again() {
         fs::copy(project().join(&name), baton.join(&name)).unwrap();
     }
     stage(&baton);
-    let local = format!("{}={}", pins[0], baton.display());
-    let mut trial = trial.with(&["--local-repository", &local]);
-    let workflows = trial.checkout().join(".github/workflows");
-    fs::create_dir_all(&workflows).unwrap();
-    fs::write(workflows.join("deploy.yml"), workflow).unwrap();
+    let folder = trial.checkout().join(".github/workflows");
+    fs::create_dir_all(&folder).unwrap();
+    for (name, text) in workflows {
+        fs::write(folder.join(name), text).unwrap();
+    }
     for name in ["deploy.sh", "smoke-test.sh"] {
         let fixture = project().join("tests/fixtures/consumer").join(name);
         fs::copy(fixture, trial.checkout().join(name)).unwrap();
     }
     trial.commit();
+    let local = format!("{}={}", pins[0], baton.display());
+    trial.with(&["--local-repository", &local])
+}
 
-    for run in 1..=2_usize {
-        let ended = trial.push(".github/workflows/deploy.yml").wait(PATIENCE);
-        assert_eq!(ended.code, Some(0), "{}", ended.log());
-
-        let log = fs::read_to_string(trial.tool_cache().join("target.log")).unwrap_or_default();
-        let begun = format!(
-            "token={run} role=primary start version={}\ntoken={run} role=primary end\nsmoke-test\n",
-            trial.sha()
-        );
-        assert!(
-            log.ends_with(&begun) && log.lines().count() == 3 * run,
-            "run {run}: {log}"
-        );
-        let audit = trial.audit(LOCK);
-        let deployment = audit.record().expect("a record").deployment.id;
-        assert_eq!(
-            audit.ends(&deployment),
-            [(Outcome::Succeeded, None, String::new())]
-        );
-        assert!(
-            ended.summary("deploy-1").contains("(token"),
-            "the leg that deployed tells its token"
-        );
-        assert!(ended.summary("deploy-2").starts_with("✅ candidate 1 "));
-        assert!(ended.summary("verdict").contains("✅ candidate 1 "));
+/// That the newest run deployed once, on one leg, and that every job of it came to a good end.
+fn assert_deployed(trial: &Trial, run: usize, ended: &Ended) {
+    assert_eq!(ended.code, Some(0), "{}", ended.log());
+    let log = fs::read_to_string(trial.tool_cache().join("target.log")).unwrap_or_default();
+    let wanted = format!(
+        "token={run} role=primary start version={}\ntoken={run} role=primary end\nsmoke-test\n",
+        trial.sha()
+    );
+    assert!(
+        log.ends_with(&wanted) && log.lines().count() == 3 * run,
+        "run {run}: {log}"
+    );
+    let audit = trial.audit(LOCK);
+    let deployment = audit.record().expect("a record").deployment.id;
+    assert_eq!(
+        audit.ends(&deployment),
+        [(Outcome::Succeeded, None, String::new())]
+    );
+    let token = format!("(token {run})");
+    assert!(ended.summary("deploy-1").contains(&token));
+    for job in ["deploy-2", "verdict"] {
+        let summary = ended.summary(job);
+        assert!(summary.contains("✅ candidate 1 "), "{job}: {summary}");
     }
+}
+
+fn example(name: &str) -> String {
+    fs::read_to_string(project().join("examples").join(name)).unwrap()
+}
+
+#[test]
+fn the_workflow_of_the_readme_deploys_once_and_again_and_a_person_can_ask_for_the_status() {
+    let mut trial = consumer(&[
+        ("deploy.yml", &workflow_of_the_readme()),
+        ("operate.yml", &example("operate.yml")),
+    ]);
+    for run in 1..=2 {
+        let ended = trial.push(".github/workflows/deploy.yml").wait(PATIENCE);
+        assert_deployed(&trial, run, &ended);
+    }
+    let ended = trial
+        .dispatch(".github/workflows/operate.yml", &["mode=status"])
+        .wait(PATIENCE);
+    assert_eq!(ended.code, Some(0), "{}", ended.log());
+    let status = ended.summary("operate");
+    assert!(
+        status.contains("succeeded, token 2, by candidate 1"),
+        "{status}"
+    );
+}
+
+#[test]
+fn where_only_deploying_runners_are_the_verdict_behind_the_legs_agrees() {
+    let mut trial = consumer(&[("deploy.yml", &example("own-runners-only.yml"))]);
+    let ended = trial.push(".github/workflows/deploy.yml").wait(PATIENCE);
+    assert_deployed(&trial, 1, &ended);
 }

@@ -100,12 +100,22 @@ impl Trial {
 
     /// Starts act on a push.
     pub(crate) fn push(&mut self, workflow: &str) -> Running {
+        self.start("push", workflow, &[])
+    }
+
+    /// Starts act as a person who fills in these inputs, each `name=value`.
+    pub(crate) fn dispatch(&mut self, workflow: &str, inputs: &[&str]) -> Running {
+        self.start("workflow_dispatch", workflow, inputs)
+    }
+
+    fn start(&mut self, event: &str, workflow: &str, inputs: &[&str]) -> Running {
         self.runs += 1;
         let run = self.folder.path().join(format!("run-{}", self.runs));
         fs::create_dir(&run).unwrap();
         let variable = |name: &str, path: &Path| format!("{name}={}", path.display());
         let mut act = Command::new(act());
-        act.args(["push", "--workflows", workflow])
+        act.args([event, "--workflows", workflow])
+            .args(inputs.iter().flat_map(|input| ["--input", input]))
             .args(["--platform", "self-hosted=-self-hosted"])
             .args(["--platform", "ubuntu-24.04=-self-hosted"])
             // As many at once as there are jobs: else the verdict would begin after a leg.
