@@ -171,10 +171,20 @@ impl Candidate {
             // be renewed either, so D decides.
             return now < hold.deadline();
         };
-        record.token == hold.record.token
+        // Whoever makes a token says so in the ledger: without that, the read is torn.
+        let torn = record.token > snapshot.tip.token;
+        let earlier = record.token == hold.record.token
             && record.nonce != hold.record.nonce
             && !self.lane.is_pending(&record.nonce)
-            && !hold.is_transferred_by(record)
+            && !hold.is_transferred_by(record);
+        torn || earlier
+    }
+
+    /// A holder writes only over its own last nonce, or over `transferring` (design §4 rule 1).
+    fn may_write_the_lease(&self) -> bool {
+        let stands = self.view.as_ref().and_then(View::record);
+        let own = |hold: &Hold| stands.is_some_and(|r| r.nonce == hold.record.nonce);
+        self.hold.as_ref().is_none_or(own)
     }
 
     fn on_swapped(
@@ -292,6 +302,10 @@ impl Candidate {
             };
             match intent {
                 Intent::Write(write) => {
+                    if write.1.is_some() && !self.may_write_the_lease() {
+                        self.lane.must_read = true;
+                        break;
+                    }
                     let (purpose, record, drafts) = *write;
                     if let Some(view) = &self.view {
                         if let (Some(hold), true) = (&mut self.hold, record.is_some()) {

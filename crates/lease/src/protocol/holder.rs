@@ -222,7 +222,7 @@ impl Candidate {
         let Some((view, hold)) = self.view.as_ref().zip(self.hold.as_mut()) else {
             return;
         };
-        let (stands, told) = (view.record().cloned(), view.snapshot.tip.token);
+        let stands = view.record().cloned();
         let over = view.deployment().is_some_and(DeploymentState::finished);
         hold.lost = match stands {
             _ if hold.lost.is_some() => return,
@@ -240,8 +240,7 @@ impl Candidate {
                 }
                 return;
             }
-            // Whoever makes a token says so in the ledger: without that, the read is torn.
-            Some(stands) if stands.token <= hold.record.token || stands.token > told => return,
+            Some(stands) if stands.token <= hold.record.token => return,
             // Another deployment cannot follow one that has not ended.
             Some(stands) if stands.deployment.id != hold.record.deployment.id && !over => {
                 Some(Lost::Removed)

@@ -176,6 +176,7 @@ impl<P: Clone + PartialEq> Lane<P> {
     /// What `snapshot`, known not to be older than what was seen before, says of the pending write.
     pub(super) fn fate(&mut self, snapshot: &Snapshot) -> Fate<P> {
         let Some(pending) = &self.pending else {
+            self.must_read = false;
             return Fate::Open;
         };
         let write = &pending.sent.write;

@@ -57,7 +57,9 @@ impl View {
             let record = s.record.as_ref()?;
             s.tip.deployment(&record.deployment.id).map(|d| d.last_seq)
         };
-        let record_moved = nonce(&snapshot) != nonce(&self.snapshot);
+        // Between two looks at a lease that is not there, one may have been claimed and removed.
+        let missed = snapshot.record.is_none() && snapshot.tip.token != self.snapshot.tip.token;
+        let record_moved = missed || nonce(&snapshot) != nonce(&self.snapshot);
         if record_moved {
             self.record_since = now;
         }

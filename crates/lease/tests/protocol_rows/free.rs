@@ -139,6 +139,23 @@ fn a_removed_lease_is_claimed_only_after_l_and_its_token_never_restarts() {
 }
 
 #[test]
+fn a_lease_that_was_claimed_and_removed_between_two_looks_gets_its_l_too() {
+    let mut play = Play::new();
+    let other = play.join(config(2, 2));
+    play.run(15);
+    play.legs[other].net = crate::play::Net::Cut;
+    let primary = play.join(config(1, 1));
+    play.run(2);
+    play.remove_lease();
+    play.legs[other].net = crate::play::Net::Fine;
+    play.run(20);
+    assert_eq!(play.legs[primary].stops.len(), 1);
+    assert_eq!(play.legs[other].started, []);
+    play.run(7);
+    assert_eq!(play.legs[other].started.len(), 1);
+}
+
+#[test]
 fn a_standby_that_has_seen_the_lease_claims_it_again_when_it_is_removed() {
     let mut play = Play::pair(|_| {});
     play.run(5);

@@ -1,11 +1,11 @@
 //! Rules 1 and 2: what a lost, late, refused or torn answer decides, which is nothing.
 
 use lease::{
-    Phase,
+    Phase, Record,
     protocol::{Conclusion, Input, SwapAnswer},
     store::{Snapshot, Version},
 };
-use ledger::{Event, Outcome};
+use ledger::{Draft, Event, Outcome};
 
 use crate::play::{Net, PRIMARY, Play, STANDBY, config};
 
@@ -244,4 +244,38 @@ fn a_store_that_was_set_back_is_given_up_on() {
         "{:?}",
         play.legs[PRIMARY].end
     );
+}
+
+#[test]
+fn a_holder_never_writes_over_a_lease_that_is_not_its_own() {
+    let mut play = Play::pair(|_| {});
+    play.run(9);
+    let before = play.store.clone();
+    play.legs[PRIMARY].net = Net::Manual;
+    play.run(2);
+    play.crash(STANDBY);
+    let taken = Record {
+        token: 2,
+        ..play.record().clone()
+    };
+    let event = Event::AttemptStarted { number: 1 };
+    let draft = Draft {
+        deployment: taken.deployment.clone(),
+        by: None,
+        token: 2,
+        event,
+    };
+    play.put(Some(taken), vec![draft]);
+    let nonce = play.legs[PRIMARY].outbox[0].nonce.clone();
+    play.legs[PRIMARY].net = Net::Fine;
+    play.legs[PRIMARY].sees = Some(torn(&play.store, &before));
+    play.tell(
+        PRIMARY,
+        Input::Swapped {
+            nonce,
+            result: SwapAnswer::Lost,
+        },
+    );
+    play.run(5);
+    assert_eq!(play.record().token, 2);
 }
