@@ -55,6 +55,8 @@ pub(crate) struct DeployMode {
     /// The input `store` as it was given, for the candidate file.
     pub(crate) store: String,
     pub(crate) lock_name: Option<String>,
+    /// The locks for which a step of this job has deployed already, or tried to; with this one's.
+    pub(crate) deployed_locks: Vec<String>,
 }
 
 /// Mode `status`.
@@ -153,6 +155,10 @@ fn earlier_step(environment: &mut Environment) -> Option<CandidateFile> {
         return None;
     }
     environment.set_where_unset("INPUT_ENVIRONMENT", file.environment.clone());
+    if environment.get("INPUT_ENVIRONMENT") != Some(&file.environment) {
+        // A deployment of its own: nothing of the other one's lock is meant for it.
+        return Some(file);
+    }
     if let Some(lock) = &file.lock_name {
         environment.set_where_unset("INPUT_LOCK_NAME", lock.clone());
     }
@@ -318,8 +324,9 @@ fn deploy(
         "hold" => OnPrimaryLost::Hold,
         _ => OnPrimaryLost::Takeover,
     };
-    let on_failure = inputs.opt_text("on-failure").map(str::to_owned);
+    let on_failure = inputs.opt_text("on-failure").map(script);
     let (deployment, lock) = (deployment?, lock?);
+    let deployed_locks = deployed_locks(left, &lock, wrong);
     let candidate = CandidateConfig {
         lock,
         rerun: rerun_before_asking(&deployment),
@@ -351,7 +358,7 @@ fn deploy(
     };
     Some(Mode::Deploy(Box::new(DeployMode {
         candidate,
-        run: inputs.opt_text("run").unwrap_or_default().to_owned(),
+        run: script(inputs.opt_text("run").unwrap_or_default()),
         on_failure,
         working_directory,
         grace: inputs.duration("grace"),
@@ -361,7 +368,39 @@ fn deploy(
             .collect(),
         store: inputs.text("store").to_owned(),
         lock_name: inputs.opt_text("lock-name").map(str::to_owned),
+        deployed_locks,
     })))
+}
+
+/// One deployment has one lock and one command: a second deploy step of a job would find it finished, run nothing, and
+/// say that all is well.
+fn deployed_locks(
+    left: Option<&CandidateFile>,
+    lock: &LockName,
+    wrong: &mut WrongInputs,
+) -> Vec<String> {
+    let before = left.and_then(|file| file.other.get("deployed_locks")?.as_array());
+    let mut locks: Vec<String> = before
+        .into_iter()
+        .flatten()
+        .filter_map(|lock| lock.as_str().map(str::to_owned))
+        .collect();
+    if locks.iter().any(|known| known == lock.as_str()) {
+        wrong.push(
+            "run",
+            &format!("a second deploy step of this job for the lock {lock}"),
+            "one deploy step for each lock and job",
+            "put all of it into one `run`, or give this step a lock of its own (`lock-name`)",
+        );
+    } else {
+        locks.push(lock.as_str().to_owned());
+    }
+    locks
+}
+
+/// With the line ends of Linux, as GitHub's runner writes a `run:` step.
+fn script(text: &str) -> String {
+    text.replace("\r\n", "\n")
 }
 
 /// Our inputs are not the command's: the token least of all.

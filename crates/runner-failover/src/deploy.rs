@@ -163,6 +163,10 @@ fn leave_for_later_steps(
     });
     file.other
         .insert("instance".to_owned(), candidate.instance.clone().into());
+    file.other.insert(
+        "deployed_locks".to_owned(),
+        mode.deployed_locks.clone().into(),
+    );
     write_candidate_file(&file, config, mode, voice);
     Ok(file)
 }

@@ -165,12 +165,12 @@ impl<'a> DeployHands<'a> {
                 None
             }
             Event::TreeDead { killed_leftovers } => {
+                self.keep_tail();
                 if killed_leftovers > 0 {
                     self.voice.say(&format!(
                         "the command left {killed_leftovers} processes behind; they were ended with it"
                     ));
                 }
-                self.keep_tail();
                 let exit = self.exit.take();
                 Some(Input::Ended(self.ended(exit)))
             }
@@ -179,6 +179,10 @@ impl<'a> DeployHands<'a> {
 
     fn keep_tail(&mut self) {
         if let Some(supervisor) = &self.supervisor {
+            if supervisor.finish_lines() {
+                // A runner obeys commands at the beginning of a line alone: ours would be lost behind the command's.
+                self.voice.print("\n");
+            }
             let lines = supervisor.tail();
             self.tail = lines
                 .iter()

@@ -114,6 +114,10 @@ impl Output {
         let _woken = self.shared.wake.write(1);
     }
 
+    pub(crate) fn finish_lines(&self) -> bool {
+        lock(&self.shared.tail).finish_lines()
+    }
+
     pub(crate) fn tail(&self) -> Vec<String> {
         lock(&self.shared.tail).lines()
     }

@@ -277,6 +277,12 @@ impl Supervisor {
         self.output.tail()
     }
 
+    /// Ends what the command left in mid-line, in the lines that [`Supervisor::tail`] keeps, and tells whether it left
+    /// any: then whatever is written to our own output next must begin with a line end. For when the tree is dead.
+    pub fn finish_lines(&self) -> bool {
+        self.output.finish_lines()
+    }
+
     /// Whether a command was started whose tree has not been reported dead.
     #[must_use]
     pub fn tree_unproven(&self) -> bool {

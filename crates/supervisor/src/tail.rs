@@ -38,6 +38,19 @@ impl Tail {
         self.extend(stream, bytes);
     }
 
+    /// Ends the unfinished lines, as if each had got its line end; whether there were any.
+    pub(crate) fn finish_lines(&mut self) -> bool {
+        let mut any = false;
+        for stream in 0..self.open.len() {
+            let line = std::mem::take(&mut self.open[stream]);
+            if !line.is_empty() {
+                any = true;
+                self.keep(&line);
+            }
+        }
+        any
+    }
+
     fn extend(&mut self, stream: usize, bytes: &[u8]) {
         let open = &mut self.open[stream];
         let room = SEEN - open.len();
@@ -76,6 +89,16 @@ impl Tail {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_unfinished_line_is_ended_once_and_never_joined_with_the_next_commands() {
+        let mut tail = Tail::default();
+        push(&mut tail, 0, b"half");
+        assert!(tail.finish_lines());
+        assert!(!tail.finish_lines());
+        push(&mut tail, 0, b"next\n");
+        assert_eq!(tail.lines(), ["half", "next"]);
+    }
 
     fn push(tail: &mut Tail, stream: usize, bytes: &[u8]) -> Vec<String> {
         let mut seen = Vec::new();

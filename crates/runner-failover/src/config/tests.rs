@@ -148,3 +148,41 @@ fn our_inputs_are_not_the_commands() {
     assert!(is_ours(OsStr::new("INPUT_GITHUB_TOKEN")));
     assert!(!is_ours(OsStr::new("DB_PASSWORD")));
 }
+
+/// An environment whose `RUNNER_TEMP` holds what an earlier deploy step of this leg left.
+fn after_a_deploy_step(environment: &str, lock: &str) -> (tempfile::TempDir, String) {
+    let temp = tempfile::tempdir().unwrap();
+    let mut file = CandidateFile::new("o/r/77/1", environment, 1, 2, "primary");
+    file.lock_name = Some(lock.to_owned());
+    file.other
+        .insert("deployed_locks".to_owned(), vec![lock.to_owned()].into());
+    file.write(temp.path(), &Redactor::new()).unwrap();
+    let path = temp.path().display().to_string();
+    (temp, path)
+}
+
+#[test]
+fn a_second_deploy_step_for_one_lock_is_refused_instead_of_finding_it_done() {
+    let (_temp, path) = after_a_deploy_step("production", "o/r/production");
+    let text = wrong(&[("RUNNER_TEMP", &path)]);
+    assert!(text.contains("  run\n"), "{text}");
+    assert!(text.contains("a second deploy step of this job"), "{text}");
+}
+
+#[test]
+fn another_environment_inherits_neither_lock_nor_store() {
+    let (_temp, path) = after_a_deploy_step("staging", "shared-eu");
+    let config = read(&[("RUNNER_TEMP", &path)]).unwrap();
+    assert_eq!(config.lock.as_str(), "o/r/production");
+}
+
+#[test]
+fn windows_line_ends_of_a_script_become_those_of_linux() {
+    match read(&[("INPUT_RUN", "if true; then\r\n  echo x\r\nfi\r\n")])
+        .unwrap()
+        .mode
+    {
+        Mode::Deploy(mode) => assert_eq!(mode.run, "if true; then\n  echo x\nfi\n"),
+        _ => panic!("another mode"),
+    }
+}
