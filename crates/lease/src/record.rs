@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use ledger::{Deployment, Party, TakeoverReason, Timestamp};
+use ledger::{Deployment, Outcome, Party, TakeoverReason, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{LockName, Timing};
@@ -70,7 +70,22 @@ pub enum Phase {
 impl Phase {
     /// Whether nothing more happens to the deployment: the lock is free.
     pub fn is_terminal(self) -> bool {
-        matches!(self, Phase::Succeeded | Phase::Failed | Phase::Cancelled)
+        self.outcome().is_some()
+    }
+
+    /// How the deployment ended, where this phase is an end.
+    pub fn outcome(self) -> Option<Outcome> {
+        match self {
+            Phase::Succeeded => Some(Outcome::Succeeded),
+            Phase::Failed => Some(Outcome::Failed),
+            Phase::Cancelled => Some(Outcome::Cancelled),
+            Phase::Deploying
+            | Phase::Transferring
+            | Phase::Stopping
+            | Phase::FailedOver
+            | Phase::Deployed
+            | Phase::Held => None,
+        }
     }
 }
 

@@ -94,12 +94,7 @@ impl Candidate {
         let record = view
             .record()
             .filter(|r| r.deployment.id == self.config.deployment.id)?;
-        let outcome = match record.phase {
-            Phase::Succeeded => Outcome::Succeeded,
-            Phase::Failed => Outcome::Failed,
-            Phase::Cancelled => Outcome::Cancelled,
-            _ => return None,
-        };
+        let outcome = record.phase.outcome()?;
         Some(Conclusion::Over {
             outcome,
             reason: None,

@@ -223,10 +223,27 @@ impl Watcher {
             (Some(record), _) if !record.phase.is_terminal() => {
                 self.watch(now, view, record, state)
             }
+            (Some(record), _) => self.without_the_ledger(now, view, record),
             (_, Some(state)) if !state.announced.is_empty() => {
                 self.await_claim(now, started, view, state)
             }
             _ => self.await_announcement(now, started, view),
+        }
+    }
+
+    /// The lease tells an end that the ledger does not: a read between the two, which the next one mends, or a store that
+    /// was restored by hand. The run gets its conclusion either way.
+    fn without_the_ledger(&self, now: Duration, view: &View, record: &Record) -> Intent {
+        let at = view.record_since + record.policy.timing.lease;
+        match record.phase.outcome() {
+            Some(outcome) if now >= at => Intent::Judge(Verdict {
+                deployment: record.deployment.id.clone(),
+                outcome,
+                reason: None,
+                detail: "the ledger does not tell how it ended; the lease does".to_owned(),
+                closed_it: self.closed_it,
+            }),
+            _ => Intent::Until(at),
         }
     }
 

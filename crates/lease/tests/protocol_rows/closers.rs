@@ -1,7 +1,7 @@
 //! The rows of closers: `verdict`, and candidates of other deployments, end what nobody else will.
 
 use lease::{
-    OnPrimaryLost, Phase,
+    OnPrimaryLost, Phase, Record,
     protocol::{Conclusion, PersonEnd, Request},
 };
 use ledger::{Event, FailureReason, Outcome};
@@ -146,4 +146,39 @@ fn verdict_ends_a_deployment_whose_lease_was_removed() {
         (Some(Outcome::Failed), Some(FailureReason::Abandoned))
     );
     assert!(play.legs[verdict].end.is_some());
+}
+
+#[test]
+fn a_lease_that_ended_is_believed_when_the_ledger_does_not_tell_it() {
+    let mut play = Play::pair(|_| {});
+    play.crash(PRIMARY);
+    play.crash(STANDBY);
+    let ended = Record {
+        phase: Phase::Failed,
+        ..play.record().clone()
+    };
+    play.put(Some(ended), Vec::new());
+    let verdict = play.watch(1);
+    play.run(20);
+    assert!(play.legs[verdict].end.is_none());
+    play.run(5);
+    match &play.legs[verdict].end {
+        Some(Conclusion::Judged(verdict)) => assert_eq!(verdict.outcome, Outcome::Failed),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_failed_primary_ends_red_however_quickly_the_secondary_deployed() {
+    let mut play = Play::pair(|_| {});
+    play.fails(PRIMARY);
+    play.run(3);
+    play.succeeds(STANDBY);
+    play.run(5);
+    assert_eq!(play.outcome(1), Some(Outcome::Succeeded));
+    let end = &play.legs[PRIMARY].end;
+    assert!(
+        matches!(end, Some(Conclusion::HandedOver { .. })),
+        "{end:?}"
+    );
 }
