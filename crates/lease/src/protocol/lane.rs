@@ -201,9 +201,13 @@ impl<P: Clone + PartialEq> Lane<P> {
         Fate::Open
     }
 
-    /// Whether `snapshot` tore the pending write apart: its entries are there, its record is not, and what stands
-    /// instead is older. Only the other half can tell which version the next write must expect. A lease that is not
-    /// there for longer than `patience` was removed.
+    /// Whether `snapshot` tore the pending write apart.
+    ///
+    /// Its entries are there, its record is not, and what stands instead is older: only the other half can tell which
+    /// version the next write must expect. A lease that is not there for longer than `patience` was removed.
+    ///
+    /// Or its record is there, and the ledger still is what its entries replace: who went on now would end the request
+    /// that is about to move the ledger too, and the entries would be lost. Sending the write again completes it.
     pub(super) fn is_torn_by(
         &self,
         snapshot: &Snapshot,
@@ -216,6 +220,14 @@ impl<P: Clone + PartialEq> Lane<P> {
         else {
             return false;
         };
+        let record_stands = snapshot
+            .record
+            .as_ref()
+            .is_some_and(|r| r.nonce == write.nonce);
+        let ledger_unmoved = snapshot.version.ledger == write.expected.ledger;
+        if record_stands && ledger_unmoved && !write.entries.is_empty() {
+            return true;
+        }
         let Some(record) = write
             .record
             .as_ref()

@@ -155,6 +155,7 @@ fn reads_that_lag_do_not_cost_a_healthy_holder_its_lease() {
     play.run(25);
     let earlier = play.store.clone();
     play.run(200);
+    play.legs[PRIMARY].sees = Some(earlier.clone());
     play.tell(PRIMARY, Input::Read(Ok(earlier)));
     play.run(30);
     assert_eq!(play.legs[PRIMARY].stops, []);
@@ -164,15 +165,15 @@ fn reads_that_lag_do_not_cost_a_healthy_holder_its_lease() {
 #[test]
 fn a_read_that_shows_an_earlier_chain_or_token_is_not_looked_at() {
     let mut play = Play::pair(|_| {});
+    let earlier = Snapshot::default();
     play.run(1);
     play.crash(PRIMARY);
-    let earlier = play.store.clone();
-    play.run(24);
-    assert_eq!(play.record().token, 2);
+    play.run(15);
     play.tell(STANDBY, Input::Read(Ok(earlier)));
-    play.run(1);
-    assert_eq!(play.legs[STANDBY].stops, []);
-    assert_eq!(play.legs[STANDBY].end, None);
+    play.run(8);
+    let announced = |e: &Event| matches!(e, Event::Announced { .. });
+    assert_eq!(play.count(announced), 2);
+    assert_eq!(play.legs[STANDBY].started.len(), 1, "its wait goes on");
 }
 
 #[test]
@@ -203,6 +204,36 @@ fn a_claim_seen_in_the_ledger_alone_is_not_gone_on_with_until_the_lease_shows_it
         play.legs[second].stops,
         [],
         "its renewals go over the version that stands"
+    );
+}
+
+#[test]
+fn an_end_seen_in_the_lease_alone_is_sent_until_the_ledger_shows_it_too() {
+    let mut play = Play::new();
+    let leg = play.join(config(1, 1));
+    play.run(1);
+    play.legs[leg].net = Net::Manual;
+    let before = play.store.clone();
+    play.succeeds(leg);
+    play.run(1);
+    let write = play.legs[leg].outbox.last().unwrap().clone();
+    play.swap(&write);
+    let half = torn(&play.store, &before);
+    play.tell(leg, Input::Read(Ok(half.clone())));
+    assert_eq!(
+        play.legs[leg].end, None,
+        "going now would cut the push off before it moves the ledger"
+    );
+    let sent = play.legs[leg].outbox.len();
+    play.run(2);
+    play.tell(leg, Input::Read(Ok(half)));
+    assert!(play.legs[leg].outbox.len() > sent, "it is sent again");
+    let whole = play.store.clone();
+    play.tell(leg, Input::Read(Ok(whole)));
+    let end = &play.legs[leg].end;
+    assert!(
+        matches!(end, Some(Conclusion::Proceed { finished: true, .. })),
+        "{end:?}"
     );
 }
 
