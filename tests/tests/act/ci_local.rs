@@ -62,6 +62,8 @@ fn the_own_workflow_survives_the_loss_of_the_deploying_leg_and_deploys_again_whe
     let other = 3 - holder.candidate;
     first.lose(first.leg(holder.candidate));
     let ended = first.wait(PATIENCE);
+    // act knows no `continue-on-error` of a job: the lost leg alone makes its run red.
+    assert_eq!(ended.code, Some(1), "{}", ended.log());
 
     let log = target_log(&target);
     assert_eq!(
