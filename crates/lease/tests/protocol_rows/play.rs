@@ -226,8 +226,11 @@ impl Play {
     /// Hands an input to an actor and carries out what it wants, answers and all.
     pub(crate) fn tell(&mut self, index: usize, input: Input) {
         let mut inputs = vec![input];
+        let mut steps = 0;
         while !inputs.is_empty() && self.legs[index].end.is_none() && self.legs[index].alive {
             let input = inputs.remove(0);
+            steps += 1;
+            assert!(steps < 100, "it never comes to rest");
             self.nonces += 1;
             let nonce = format!("n{}", self.nonces);
             let now = Now {

@@ -90,9 +90,9 @@ pub(crate) struct Host {
     pub(crate) touched: bool,
     pub(crate) conclusion: Option<Conclusion>,
     pub(crate) deadline: Duration,
-    /// When this host sent reads and first sent writes of a record: true time.
+    /// When this host sent reads, and first sent writes of the lease alone: true time.
     pub(crate) reads: Vec<Duration>,
-    pub(crate) renewals: Vec<Duration>,
+    pub(crate) heartbeats: Vec<Duration>,
 }
 
 impl Host {

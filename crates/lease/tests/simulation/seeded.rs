@@ -264,5 +264,27 @@ fn nothing_moves_where_nothing_fails() {
             )
         });
         assert_eq!(attempts(&world) + overtaken, runs as usize, "seed {seed}");
+        for host in world.hosts.iter().filter(|h| h.is_candidate()) {
+            keeps_to_the_pace(&host.reads, &host.heartbeats);
+        }
+    }
+}
+
+/// A heartbeat every 10 s and a read every 2 s at most, as far as clocks that are a twentieth fast go.
+fn keeps_to_the_pace(reads: &[Duration], heartbeats: &[Duration]) {
+    for pair in heartbeats.windows(2) {
+        assert!(
+            pair[1] - pair[0] >= Duration::from_millis(9_500),
+            "{heartbeats:?}"
+        );
+    }
+    if let (Some(first), Some(last)) = (reads.first(), reads.last()) {
+        // A dozen for announcements and queueing that met others at the ledger.
+        let most = (*last - *first).as_millis() / 1_900 + 12;
+        assert!(
+            reads.len() as u128 <= most,
+            "{} reads, {most} at most",
+            reads.len()
+        );
     }
 }

@@ -28,6 +28,10 @@ use crate::{
 
 /// Something that happens at a moment.
 #[derive(Clone)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "most of what happens is an answer of the store"
+)]
 pub(crate) enum Happening {
     Deliver(usize, Input),
     Tick(usize, u64),
@@ -199,7 +203,7 @@ impl World {
             conclusion: None,
             deadline: Duration::ZERO,
             reads: Vec::new(),
-            renewals: Vec::new(),
+            heartbeats: Vec::new(),
         });
         self.at(at, Happening::Deliver(index, Input::Tick));
         index
@@ -381,7 +385,9 @@ impl World {
         if write.record.is_some() && !self.renewals.contains_key(&write.nonce) {
             self.renewals
                 .insert(write.nonce.clone(), (index, self.now, false));
-            self.hosts[index].renewals.push(self.now);
+            if write.entries.is_empty() {
+                self.hosts[index].heartbeats.push(self.now);
+            }
         }
         let (name, nonce) = (self.hosts[index].name.clone(), write.nonce.clone());
         let expected = write.expected.clone();
