@@ -1,5 +1,11 @@
 //! Start-up: `--version` of the shipped program, beside what a step costs in any case.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failure of the bench itself is a panic"
+)]
+
 mod leg;
 
 use std::{

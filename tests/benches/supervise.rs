@@ -1,6 +1,12 @@
 //! Supervising a command that prints a million lines, store time left out, beside the bare command on the same kind of
 //! pipe. The pairs take turns, so that both meet the same machine.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failure of the bench itself is a panic"
+)]
+
 mod leg;
 
 use std::{

@@ -3,6 +3,12 @@
 //!
 //! What a user would have without baton: GitHub notices a lost runner after about ten minutes, and re-runs nothing.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failure of the bench itself is a panic"
+)]
+
 mod leg;
 
 use std::{process::ExitCode, thread, time::Duration};

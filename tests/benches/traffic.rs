@@ -1,5 +1,11 @@
 //! Store traffic in steady state: what one deployment with a standby pushes while its command runs, at default timing.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failure of the bench itself is a panic"
+)]
+
 mod leg;
 
 use std::{fs, process::ExitCode, thread, time::Duration};

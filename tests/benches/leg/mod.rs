@@ -2,6 +2,12 @@
 //! their limits.
 
 #![allow(dead_code, reason = "no bench uses all of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a bench is a program for people, and a failure of its own is a panic"
+)]
 
 use std::{
     env, fs,
