@@ -198,7 +198,7 @@ fn seeded_fault_scripts_keep_every_promise() {
             .unwrap_or(default)
     };
     let first: u64 = number("BATON_SIM_FIRST", 0);
-    let seeds: u64 = number("BATON_SIM_SEEDS", 1_500);
+    let seeds: u64 = number("BATON_SIM_SEEDS", 1_000);
     for seed in first..first + seeds {
         judge(seed);
     }
