@@ -10,6 +10,7 @@
 
 pub mod audit;
 pub mod binaries;
+pub mod github;
 pub mod judge;
 pub mod patience;
 pub mod process;

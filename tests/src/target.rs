@@ -2,6 +2,7 @@
 //! with one write each, so the file's own order is the order in which things happened, whatever clocks say.
 
 use std::{
+    collections::HashSet,
     fmt, fs, io,
     path::{Path, PathBuf},
     time::Duration,
@@ -152,6 +153,22 @@ impl Target {
         }
         found
     }
+
+    /// Where one command writes after the next command of its token has begun: an attempt that outlived its end.
+    pub fn returns(&self) -> Vec<String> {
+        let mut over: HashSet<(u64, String)> = HashSet::new();
+        let mut newest: Option<(u64, String)> = None;
+        let mut found = Vec::new();
+        for line in self.lines() {
+            let command = (line.token, line.what.clone());
+            if over.contains(&command) {
+                found.push(format!("`{line}` after the next command began"));
+            } else if newest.as_ref() != Some(&command) {
+                over.extend(newest.replace(command));
+            }
+        }
+        found
+    }
 }
 
 #[cfg(test)]
@@ -191,6 +208,19 @@ mod tests {
             "4 2 8 deploy end",
         ]);
         assert_eq!(target.overlaps(), [""; 0]);
+    }
+
+    #[test]
+    fn a_command_that_writes_after_the_next_one_began_is_found() {
+        let (_folder, target) = log(&[
+            "1 1 7 deploy-1 start",
+            "2 1 8 deploy-2 start",
+            "3 1 7 deploy-1 alive",
+        ]);
+        assert_eq!(
+            target.returns(),
+            ["`3 1 7 deploy-1 alive` after the next command began"]
+        );
     }
 
     #[test]
