@@ -267,14 +267,21 @@ pub(crate) fn finish(
         Level::Warning => voice.warning(&told),
         Level::Notice => voice.notice(&told),
     }
+    let mut exit = report.exit;
     if let Err(error) = outputs.write(&config.environment) {
-        voice.error(&format!("failed to {error}"));
+        let error = anyhow::Error::from(error);
+        voice.error(&format!("failed to {error:#}"));
+        if report.proceed {
+            // Without `proceed` the steps behind this one are left out, and nobody would know.
+            voice.error("the steps that follow a deployment cannot be told to run; it is deployed all the same");
+            exit = ExitCode::Failed;
+        }
     }
     match summary.write(&config.environment, &config.redactor) {
         Ok(Written::ToFile) => {}
         Ok(Written::NoFile) if report.whole_story => voice.print(&summary.text(&config.redactor)),
         Ok(Written::NoFile) => {}
-        Err(error) => voice.error(&format!("failed to {error}")),
+        Err(error) => voice.error(&format!("failed to {:#}", anyhow::Error::from(error))),
     }
-    Ok(report.exit)
+    Ok(exit)
 }

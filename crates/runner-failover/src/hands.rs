@@ -205,6 +205,10 @@ impl<'a> DeployHands<'a> {
         };
         let (outcome, detail) = if exit.success() {
             (AttemptOutcome::Succeeded, String::new())
+        } else if let Some(loss) = self.lost {
+            // Not the command's doing: whoever reads of its SIGKILL would look in the wrong place.
+            let detail = format!("baton ended it because {loss} (out of memory?)");
+            (AttemptOutcome::Signal, detail)
         } else if exit.fenced {
             (
                 AttemptOutcome::Fenced,
@@ -220,11 +224,7 @@ impl<'a> DeployHands<'a> {
         } else if let Some(signal) = &exit.signal {
             (AttemptOutcome::Signal, signal.clone())
         } else if exit.code.is_none() {
-            let detail = self.lost.map_or_else(
-                || "its end was not seen".to_owned(),
-                |loss| loss.to_string(),
-            );
-            (AttemptOutcome::Signal, detail)
+            (AttemptOutcome::Signal, "its end was not seen".to_owned())
         } else {
             (AttemptOutcome::ExitCode, exit_phrase(&exit))
         };
