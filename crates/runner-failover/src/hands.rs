@@ -31,6 +31,8 @@ pub(crate) struct DeployHands<'a> {
     about: Vec<(OsString, OsString)>,
     exit: Option<Exit>,
     lost: Option<WatchdogLoss>,
+    /// A command was started, and its tree has not been proven dead.
+    running: bool,
     timeout: Duration,
     waiting: VecDeque<Input>,
     /// The signal that came last: its number is the exit code.
@@ -61,6 +63,7 @@ impl<'a> DeployHands<'a> {
             about,
             exit: None,
             lost: None,
+            running: false,
             timeout: Duration::ZERO,
             waiting: VecDeque::new(),
             received: None,
@@ -144,6 +147,16 @@ impl<'a> DeployHands<'a> {
         })
     }
 
+    /// A new watchdog while nothing runs. Where that fails, the start of the next command tells it.
+    fn relaunch(&mut self) {
+        match self.launch() {
+            Ok(supervisor) => self.supervisor = Some(supervisor),
+            Err(error) => self.voice.warning(&format!(
+                "failed to {error}; trying again when it is needed"
+            )),
+        }
+    }
+
     /// What one event of the supervisor means to the protocol, where it means anything.
     fn told(&mut self, event: Event) -> Option<Input> {
         match event {
@@ -152,7 +165,10 @@ impl<'a> DeployHands<'a> {
                 self.exit = Some(exit);
                 None
             }
-            Event::NotStarted(failure) => Some(Self::not_run(format!("failed to {failure}"))),
+            Event::NotStarted(failure) => {
+                self.running = false;
+                Some(Self::not_run(format!("failed to {failure}")))
+            }
             Event::TreeAlive { survivors } => {
                 let named: Vec<_> = survivors.iter().map(ToString::to_string).collect();
                 Some(Input::Stuck {
@@ -160,11 +176,16 @@ impl<'a> DeployHands<'a> {
                 })
             }
             Event::WatchdogLost(loss) => {
-                self.voice.say(&format!("{loss}: killing the command"));
+                if self.running {
+                    self.voice.say(&format!("{loss}: killing the command"));
+                } else {
+                    self.voice.say(&format!("{loss}: starting another"));
+                }
                 self.lost = Some(loss);
                 None
             }
             Event::TreeDead { killed_leftovers } => {
+                self.running = false;
                 self.keep_tail();
                 if killed_leftovers > 0 {
                     self.voice.say(&format!(
@@ -268,7 +289,9 @@ impl Hands for DeployHands<'_> {
         self.timeout = timeout;
         self.exit = None;
         self.lost = None;
+        self.running = true;
         if let Err(error) = self.try_start(command, number, token, timeout) {
+            self.running = false;
             self.waiting
                 .push_back(Self::not_run(format!("failed to {error}")));
         }
@@ -300,17 +323,18 @@ impl Hands for DeployHands<'_> {
                     event = next_event(supervisor) => event,
                 }
             };
-            let Some(input) = self.told(event) else {
-                continue;
-            };
-            let over = matches!(input, Input::Ended(_)) && self.lost.is_some();
             // First into the queue: this future may be dropped while it waits for the supervisor's end.
-            self.waiting.push_back(input);
-            // A lost watchdog starts nothing more, and the tree is dead: the next command gets a new one.
-            if let Some(supervisor) = self.supervisor.take_if(|_| over)
-                && let Err(error) = supervisor.shutdown().await
-            {
-                self.voice.error(&format!("failed to {error}"));
+            let told = self.told(event);
+            self.waiting.extend(told);
+            // A lost watchdog starts nothing more. Nothing runs: the next command, be it a standby's first, gets a new
+            // one.
+            let replace = self.lost.is_some() && !self.running;
+            if let Some(supervisor) = self.supervisor.take_if(|_| replace) {
+                self.lost = None;
+                if let Err(error) = supervisor.shutdown().await {
+                    self.voice.error(&format!("failed to {error}"));
+                }
+                self.relaunch();
             }
         }
     }

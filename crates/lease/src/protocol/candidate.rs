@@ -167,9 +167,9 @@ impl Candidate {
         }
         let Some(hold) = &self.hold else { return false };
         let Some(record) = &snapshot.record else {
-            // A read that tore lease from ledger must not kill a healthy deployment. A lease that was removed cannot
-            // be renewed either, so D decides.
-            return now < hold.deadline();
+            // Reads prove nothing: one that missed the lease must not end a healthy deployment. A lease that was
+            // really removed cannot be renewed either, so that D passes and this moment comes.
+            return now < hold.removed_at();
         };
         // Whoever makes a token says so in the ledger: without that, the read is torn.
         let torn = record.token > snapshot.tip.token;
@@ -406,10 +406,15 @@ impl Candidate {
             let refused = self.lane.final_error.clone().zip(self.lane.unanswered());
             let refused = refused
                 .map(|(error, (since, _))| (since.max(hold.deadline()), error, STORE_PATIENCE));
-            let unread = self
-                .failing_since
-                .clone()
-                .map(|(since, error)| (since, error, patience));
+            // What a person must mend is not waited for as long as a network.
+            let unread = self.failing_since.clone().map(|(since, error)| {
+                let patience = if error.is_passing() {
+                    patience
+                } else {
+                    STORE_PATIENCE
+                };
+                (since, error, patience)
+            });
             return [refused, unanswered, unread]
                 .into_iter()
                 .flatten()

@@ -246,7 +246,7 @@ impl Candidate {
                 Some(Lost::Removed)
             }
             Some(stands) => Some(Lost::To(stands.holder)),
-            None if now >= hold.deadline() => Some(Lost::Removed),
+            None if now >= hold.removed_at() => Some(Lost::Removed),
             _ => return,
         };
         if hold.tree_lives() && !hold.fenced {

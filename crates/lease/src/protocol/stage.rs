@@ -168,6 +168,11 @@ impl Hold {
         transferred && record.token == self.record.token
     }
 
+    /// When a lease that no read shows counts as removed: a whole lease time past D.
+    pub(super) fn removed_at(&self) -> Duration {
+        self.deadline() + self.record.policy.timing.lease
+    }
+
     /// Whether a process tree of ours may be alive.
     pub(super) fn tree_lives(&self) -> bool {
         matches!(self.stage, Stage::Running { .. } | Stage::OnFailure { .. })

@@ -181,6 +181,8 @@ fn a_holder_whose_lease_is_removed_kills_its_tree_by_d_and_writes_nothing_more()
     play.run(2);
     assert_eq!(play.legs[PRIMARY].stops, [(secs(1018), true)]);
     play.ended(PRIMARY, ledger::AttemptOutcome::Fenced);
+    play.run(20);
+    assert_eq!(play.legs[PRIMARY].end, None, "reads prove nothing");
     play.run(5);
     assert!(
         matches!(play.legs[PRIMARY].end, Some(Conclusion::StoreLost(_))),
