@@ -106,11 +106,19 @@ async fn the_ledger_reads_as_an_audit_trail_and_the_lease_has_no_past() {
         (&entry["seq"], &entry["event"]),
         (&4.into(), &"deployment_started".into())
     );
-    assert_eq!(git(&path, &["rev-list", "--count", LEASE], ""), "1");
+    let carried = git(&path, &["rev-list", "--max-count=2", LEASE], "");
+    let tip = git(&path, &["rev-parse", LEDGER], "");
+    assert!(
+        carried.ends_with(&format!("\n{tip}")),
+        "a lease that moved with the ledger carries it"
+    );
     assert_eq!(
         git(&path, &["ls-tree", "--name-only", LEASE], ""),
         "record.json"
     );
+    let seen = store.read().await.unwrap();
+    won(&store, heartbeat(&lock, &seen)).await;
+    assert_eq!(git(&path, &["rev-list", "--count", LEASE], ""), "1");
     assert_eq!(git(&path, &["fsck", "--strict", "--no-dangling"], ""), "");
 }
 

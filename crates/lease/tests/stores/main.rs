@@ -12,3 +12,4 @@ mod memory_faults;
 mod places;
 mod processes;
 mod surroundings;
+mod torn;

@@ -22,6 +22,25 @@ impl Object {
             .map(|(_, message)| message.to_owned())
             .unwrap_or_default()
     }
+
+    /// A commit's first parent.
+    pub(super) fn parent(&self) -> Option<String> {
+        self.header("parent ").map(str::to_owned)
+    }
+
+    /// When a commit was made: whole seconds since 1970.
+    pub(super) fn committed_at(&self) -> Option<u64> {
+        let (_, date) = self.header("committer ")?.rsplit_once("> ")?;
+        date.split(' ').next()?.parse().ok()
+    }
+
+    /// The rest of a commit's first line before its message that begins so.
+    fn header(&self, start: &str) -> Option<&str> {
+        let head = self.content.split(|b| *b == b'\n');
+        head.take_while(|line| !line.is_empty())
+            .find_map(|line| line.strip_prefix(start.as_bytes()))
+            .and_then(|rest| std::str::from_utf8(rest).ok())
+    }
 }
 
 /// The objects named by `names`, in their order; nothing where there is none by that name.
@@ -84,6 +103,20 @@ mod tests {
         assert_eq!(found[0].as_ref().unwrap().message(), "hi\n!");
         assert!(found[1].is_none());
         assert_eq!(found[2].as_ref().unwrap().content, b"");
+    }
+
+    #[test]
+    fn parent_and_date_of_a_commit_are_read_from_its_head_alone() {
+        let read = |content: &str| Object {
+            oid: "aa".into(),
+            kind: "commit".into(),
+            content: content.into(),
+        };
+        let first = read("tree x\nauthor a <b> 1 +0000\ncommitter a <b> 7 +0000\n\nparent y\n");
+        assert_eq!((first.parent(), first.committed_at()), (None, Some(7)));
+        let second = read("tree x\nparent y\nparent z\nauthor a <b> 1 +0000\n\n");
+        assert_eq!(second.parent(), Some("y".to_owned()));
+        assert_eq!(second.committed_at(), None);
     }
 
     #[test]

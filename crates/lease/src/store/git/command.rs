@@ -11,13 +11,13 @@ use std::{
 };
 
 use nix::{
-    sys::signal::{Signal, killpg},
+    sys::signal::{Signal, kill, killpg},
     unistd::Pid,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     process::{Child, Command},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use super::{Credentials, remote::Kind};
@@ -36,6 +36,9 @@ const KEPT: [&str; 9] = [
     "GIT_EXEC_PATH",
 ];
 
+/// How long the receiving side of a push that was given up may still take to end by itself.
+const FINISH: Duration = Duration::from_secs(10);
+
 /// What is said after git has ended, by a background process that holds its pipes (an ssh master), is not waited for.
 const DRAIN: Duration = Duration::from_millis(200);
 
@@ -52,6 +55,17 @@ pub(super) struct Answer {
     pub(super) status: ExitStatus,
     pub(super) stdout: Vec<u8>,
     pub(super) stderr: String,
+}
+
+/// What becomes of a git that is given up before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GivenUp {
+    /// Its whole process group is killed at once.
+    Killed,
+    /// Git alone is killed. What receives its push in a repository on disk ends by itself: with no effect where it has
+    /// not all of the push yet, and else by moving every ref. Killed between two refs it would leave half a swap. What
+    /// hangs is killed after [`FINISH`].
+    ReceiverFinishes,
 }
 
 impl Git {
@@ -122,6 +136,25 @@ impl Git {
         I: IntoIterator<Item = S>,
         S: AsRef<OsStr>,
     {
+        self.run_until(folder, arguments, input, GivenUp::Killed)
+            .await
+    }
+
+    /// As [`Git::run`]; when the future is dropped, `given_up` says what is killed.
+    ///
+    /// # Errors
+    /// As for [`Git::run`].
+    pub(super) async fn run_until<I, S>(
+        &self,
+        folder: &Path,
+        arguments: I,
+        input: &[u8],
+        given_up: GivenUp,
+    ) -> io::Result<Answer>
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<OsStr>,
+    {
         let mut command = Command::new("git");
         command
             .args(arguments)
@@ -129,17 +162,22 @@ impl Git {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true);
+            .process_group(0);
         for name in &self.removed {
             command.env_remove(name);
         }
         command.envs(self.set.iter().map(|(name, value)| (name, value)));
-        let mut group = Group(command.spawn()?);
+        let mut group = Group {
+            leader: Some(command.spawn()?),
+            given_up,
+        };
+        let Some(leader) = &mut group.leader else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
         let (stdin, stdout, stderr) = (
-            group.0.stdin.take(),
-            group.0.stdout.take(),
-            group.0.stderr.take(),
+            leader.stdin.take(),
+            leader.stdout.take(),
+            leader.stderr.take(),
         );
         let (mut said, mut complained) = (Vec::new(), Vec::new());
         let status = {
@@ -167,7 +205,7 @@ impl Git {
             let status = loop {
                 tokio::select! {
                     () = &mut conversation, if !over => over = true,
-                    status = group.0.wait() => break status?,
+                    status = leader.wait() => break status?,
                 }
             };
             if !over {
@@ -200,15 +238,42 @@ fn is_removed(name: &OsStr) -> bool {
 }
 
 /// A running git with all that it started: git leaves its helpers behind when it alone is killed.
-struct Group(Child);
+struct Group {
+    leader: Option<Child>,
+    given_up: GivenUp,
+}
 
 impl Drop for Group {
     fn drop(&mut self) {
+        let Some(leader) = self.leader.take() else {
+            return;
+        };
         // Only a child that was not waited for has an id, so the number cannot belong to anybody else.
-        if let Some(id) = self.0.id().and_then(|id| i32::try_from(id).ok()) {
-            let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
+        let Some(group) = leader.id().and_then(|id| i32::try_from(id).ok()) else {
+            return;
+        };
+        let group = Pid::from_raw(group);
+        match self.given_up {
+            GivenUp::Killed => {
+                let _ = killpg(group, Signal::SIGKILL);
+            }
+            GivenUp::ReceiverFinishes => {
+                let _ = kill(group, Signal::SIGKILL);
+                // Where the runtime ends first, the receiver is left to itself.
+                if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                    runtime.spawn(end_later(leader, group));
+                }
+            }
         }
     }
+}
+
+/// Kills what is left of `group` after [`FINISH`]. Until then its dead leader is not reaped, and so the group's number is
+/// nobody else's.
+async fn end_later(mut leader: Child, group: Pid) {
+    sleep(FINISH).await;
+    let _ = killpg(group, Signal::SIGKILL);
+    let _ = leader.wait().await;
 }
 
 #[cfg(test)]

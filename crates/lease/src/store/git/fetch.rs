@@ -9,22 +9,35 @@ use super::{
     layout,
     push::Refs,
     scratch,
+    torn::{self, Said, Torn},
 };
 use crate::{
     LockName,
     store::{Snapshot, StoreError, Version, json},
 };
 
-/// How often a read that fell between the two parts of one swap is repeated.
+/// How often a read that fell between the two parts of one swap is repeated, before the swap is taken for half done.
 const TORN_READS: usize = 3;
 
 /// What earlier reads left for the next.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
-    /// The newest snapshot, as long as the scratch repository is known to hold just that.
+    /// The newest snapshot, as long as it is whole and the scratch repository is known to hold just that.
     known: Option<Snapshot>,
     /// The ledger's boundary is drawn: later fetches bring what follows it, and need no depth.
     has_ledger: bool,
+    /// The torn pair that was seen last, and how often. Kept from read to read: a slow server leaves no time for all the
+    /// repeats in one.
+    torn: Option<(Version, usize)>,
+}
+
+/// What a read found.
+#[derive(Debug)]
+pub(super) enum Seen {
+    /// A state that the lock was in.
+    Whole(Snapshot),
+    /// Half a swap, seen again and again.
+    Torn(Snapshot),
 }
 
 impl Reader {
@@ -44,8 +57,7 @@ impl Reader {
         refs: &Refs,
         git: &Git,
         judge: &Judge,
-    ) -> Result<Snapshot, StoreError> {
-        let mut repeats = TORN_READS;
+    ) -> Result<Seen, StoreError> {
         loop {
             // Taken out until the fetch is over: one that is broken off leaves the repository in a state unknown.
             let known = self.known.take();
@@ -61,20 +73,28 @@ impl Reader {
             };
             if depth == Depth::Nothing && known.as_ref() == Some(&Snapshot::default()) {
                 self.known = known;
-                return Ok(Snapshot::default());
+                return Ok(Seen::Whole(Snapshot::default()));
             }
             let quiet = fetch(repository, url, refs, depth, git, judge).await?;
             if let Some(known) = known.filter(|_| quiet) {
                 self.known = Some(known.clone());
-                return Ok(known);
+                return Ok(Seen::Whole(known));
             }
             let (snapshot, torn) = decode(repository, lock, refs, git, judge).await?;
             self.has_ledger |= snapshot.version.ledger.is_some();
-            self.known = Some(snapshot.clone());
-            if !torn || repeats == 0 {
-                return Ok(snapshot);
+            if torn.is_none() {
+                self.torn = None;
+                self.known = Some(snapshot.clone());
+                return Ok(Seen::Whole(snapshot));
             }
-            repeats -= 1;
+            let times = match self.torn.take() {
+                Some((version, times)) if version == snapshot.version => times + 1,
+                _ => 1,
+            };
+            self.torn = Some((snapshot.version.clone(), times));
+            if times > TORN_READS {
+                return Ok(Seen::Torn(snapshot));
+            }
         }
     }
 }
@@ -85,11 +105,13 @@ impl Reader {
 /// has one; after it, an unchanged pair of refs costs a listing alone. And a fetch with a depth fails where no ref
 /// matches (git 2.39: `error: ` and nothing else), so there a listing comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Depth {
+pub(super) enum Depth {
     /// There is nothing on the server; refs that once were there are forgotten.
     Nothing,
     /// The newest commit.
     Tip,
+    /// The newest commit, and the one before it: of a lease, the ledger's commit that it carries.
+    Carried,
     /// What follows the commits that are here.
     WhatFollows,
 }
@@ -116,7 +138,7 @@ pub(super) async fn is_empty(
 }
 
 /// Removes the locks of a fetch that was killed. Reads are one at a time, and sends take no lock here.
-fn sweep(repository: &Path) {
+pub(super) fn sweep(repository: &Path) {
     for file in ["shallow.lock", "packed-refs.lock"] {
         let _ = std::fs::remove_file(repository.join(file));
     }
@@ -125,7 +147,7 @@ fn sweep(repository: &Path) {
 
 /// Brings the scratch repository's refs in line with the server's. Says whether git had nothing to tell, as it does
 /// where no ref has moved.
-async fn fetch(
+pub(super) async fn fetch(
     repository: &Path,
     url: &str,
     refs: &Refs,
@@ -133,7 +155,7 @@ async fn fetch(
     git: &Git,
     judge: &Judge,
 ) -> Result<bool, StoreError> {
-    let folder = refs.lease.trim_end_matches("/lease");
+    let folder = refs.folder();
     let spec = format!("+{folder}/*:{folder}/*");
     let mut arguments = vec![
         "--git-dir=.",
@@ -146,8 +168,10 @@ async fn fetch(
         "--no-auto-maintenance",
         "--no-recurse-submodules",
     ];
-    if depth == Depth::Tip {
-        arguments.push("--depth=1");
+    match depth {
+        Depth::Tip => arguments.push("--depth=1"),
+        Depth::Carried => arguments.push("--depth=2"),
+        Depth::Nothing | Depth::WhatFollows => {}
     }
     arguments.extend(["--", url, &spec]);
     let answer = git
@@ -161,14 +185,14 @@ async fn fetch(
     }
 }
 
-/// What the fetched refs hold, and whether one of them shows a swap that the other does not show yet.
-async fn decode(
+/// What the fetched refs hold, and whether one of them shows a swap that the other does not show.
+pub(super) async fn decode(
     repository: &Path,
     lock: &LockName,
     refs: &Refs,
     git: &Git,
     judge: &Judge,
-) -> Result<(Snapshot, bool), StoreError> {
+) -> Result<(Snapshot, Option<Torn>), StoreError> {
     let mut names = vec![
         refs.lease.clone(),
         format!("{}:{}", refs.lease, layout::RECORD),
@@ -187,16 +211,16 @@ async fn decode(
     let files = [next(), next(), next(), next()];
 
     let mut snapshot = Snapshot::default();
-    let mut replaced_ledger = None;
+    let mut said = Said::default();
     if let Some(commit) = &lease {
         let foreign = |detail: String| foreign(&refs.lease, &detail, judge);
         let file = blob(commit, record_file.as_ref(), layout::RECORD).map_err(foreign)?;
         snapshot.record = Some(json::read_record(file, lock).map_err(foreign)?);
         snapshot.version.lease = Some(commit.oid.clone());
         let message = commit.message();
-        replaced_ledger = layout::replaced_ledger(&message).map(|r| r.map(str::to_owned));
+        said.replaced_ledger = layout::replaced_ledger(&message).map(|r| r.map(str::to_owned));
+        said.carried_ledger = commit.parent();
     }
-    let mut replaced_lease = None;
     if let Some(commit) = &ledger {
         let foreign = |detail: String| foreign(&refs.ledger, &detail, judge);
         let mut contents: [&[u8]; 4] = [&[]; 4];
@@ -205,25 +229,12 @@ async fn decode(
         }
         let read = layout::read_tip(contents).map_err(foreign)?;
         snapshot.tip = read.tip;
-        replaced_lease = read.replaced_lease;
+        said.replaced = read.replaced;
+        said.at = commit.committed_at();
         snapshot.version.ledger = Some(commit.oid.clone());
     }
-    let torn = is_torn(
-        &snapshot.version,
-        replaced_ledger.as_ref(),
-        replaced_lease.as_ref(),
-    );
+    let torn = torn::find(&snapshot.version, said);
     Ok((snapshot, torn))
-}
-
-/// Whether one part was written by a swap whose other part is not in sight: what that swap replaced still stands there.
-/// Commits never come back, so this is exact.
-fn is_torn(
-    version: &Version,
-    replaced_ledger: Option<&Option<String>>,
-    replaced_lease: Option<&Option<String>>,
-) -> bool {
-    replaced_ledger == Some(&version.ledger) || replaced_lease == Some(&version.lease)
 }
 
 fn blob<'a>(commit: &Object, file: Option<&'a Object>, name: &str) -> Result<&'a [u8], String> {
@@ -243,36 +254,5 @@ pub(super) fn foreign(name: &str, detail: &str, judge: &Judge) -> StoreError {
         detail: format!(
             "{detail}; look at it with git fetch, and when it is not wanted delete it with git push <repository> :{name}"
         ),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn version(lease: &str, ledger: &str) -> Version {
-        let part = |p: &str| (!p.is_empty()).then(|| p.to_owned());
-        Version {
-            lease: part(lease),
-            ledger: part(ledger),
-        }
-    }
-
-    #[test]
-    fn a_part_that_still_is_what_the_others_swap_replaced_makes_a_read_torn() {
-        let old = Some("old".to_owned());
-        assert!(is_torn(&version("new", "old"), Some(&old), None));
-        assert!(is_torn(&version("old", "new"), None, Some(&old)));
-        assert!(is_torn(&version("new", ""), Some(&None), None));
-        assert!(is_torn(&version("", "new"), None, Some(&None)));
-    }
-
-    #[test]
-    fn whole_swaps_heartbeats_and_appends_are_not_torn() {
-        let old = Some("old".to_owned());
-        assert!(!is_torn(&version("new", "new"), Some(&old), Some(&old)));
-        assert!(!is_torn(&version("beat", "new"), None, Some(&old)));
-        assert!(!is_torn(&version("new", "later"), Some(&old), None));
-        assert!(!is_torn(&version("a", "b"), None, None));
     }
 }

@@ -1,8 +1,12 @@
 //! How record, tip and entries lie in commits (design §5): which files, which messages, and how they are read back.
 //!
-//! The lease's commit has no parent and carries `record.json`. A ledger commit follows the one before and carries the
-//! tip, in four files so that what a swap leaves unchanged is not sent again. A swap of both names in each part what the
-//! other part replaced: a server that moves two refs one after the other can be caught between them.
+//! The lease's commit carries `record.json`. A ledger commit follows the one before and carries the tip, in four files so
+//! that what a swap leaves unchanged is not sent again.
+//!
+//! A swap of both parts can be caught, or killed, between the two refs that the server moves one after the other. So each
+//! part names what the other part replaced, and carries the other: the lease's commit has the ledger's new tip as its
+//! parent, and the tip's tree has the record beside it (the same object, which costs nothing). Whichever part stands
+//! there, the other can be put beside it as the writer meant it, to the byte.
 
 use ledger::{Entry, Tip};
 use serde_json::{Map, Value};
@@ -20,6 +24,9 @@ const SPLIT: [&str; 3] = ["deployments", "totals", "days"];
 
 /// In `tip.json`: the lease's commit that the newest swap replaced, where it replaced one.
 const REPLACED_LEASE: &str = "replaced_lease";
+
+/// In `tip.json`, beside it: the ledger's commit that the same swap replaced.
+const FOLLOWED_LEDGER: &str = "replaced_ledger";
 
 /// In the lease's message: the ledger's commit that the same swap replaced.
 const REPLACED_LEDGER: &str = "Replaces-Ledger: ";
@@ -63,10 +70,19 @@ pub(super) fn replaced_ledger(message: &str) -> Option<Option<&str>> {
     Some(Some(named).filter(|n| *n != NONE))
 }
 
-/// The tip as its files, in the order of [`TIP`].
+/// What a swap of both parts replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Replaced {
+    /// The lease's commit; nothing where there was none.
+    pub(super) lease: Option<String>,
+    /// The ledger's.
+    pub(super) ledger: Option<String>,
+}
+
+/// The tip as its files, in the order of [`TIP`]. `replaced` is given where the same swap writes the lease too.
 pub(super) fn tip_files(
     tip: &Tip,
-    replaced_lease: Option<Option<&str>>,
+    replaced: Option<&Replaced>,
 ) -> serde_json::Result<Vec<Vec<u8>>> {
     let mut rest = match serde_json::to_value(tip)? {
         Value::Object(rest) => rest,
@@ -76,11 +92,11 @@ pub(super) fn tip_files(
         .iter()
         .map(|key| rest.remove(*key).unwrap_or(Value::Null))
         .collect();
-    if let Some(replaced) = replaced_lease {
-        rest.insert(
-            REPLACED_LEASE.to_owned(),
-            Value::from(replaced.unwrap_or(NONE)),
-        );
+    if let Some(Replaced { lease, ledger }) = replaced {
+        for (key, replaced) in [(REPLACED_LEASE, lease), (FOLLOWED_LEDGER, ledger)] {
+            let replaced = replaced.as_deref().unwrap_or(NONE);
+            rest.insert(key.to_owned(), Value::from(replaced));
+        }
     }
     std::iter::once(Value::Object(rest))
         .chain(split)
@@ -112,8 +128,8 @@ pub(super) fn read_entry(message: &str) -> Result<Entry, String> {
 #[derive(Debug)]
 pub(super) struct TipRead {
     pub(super) tip: Tip,
-    /// The lease's commit that the same swap replaced, where it wrote the lease too.
-    pub(super) replaced_lease: Option<Option<String>>,
+    /// What the same swap replaced, where it wrote the lease too.
+    pub(super) replaced: Option<Replaced>,
 }
 
 /// The tip in its files, in the order of [`TIP`].
@@ -131,18 +147,19 @@ pub(super) fn read_tip(files: [&[u8]; 4]) -> Result<TipRead, String> {
     let Some(Value::Object(mut whole)) = values.pop() else {
         return Err(format!("{} is not an object", TIP[0]));
     };
-    let replaced_lease = match whole.remove(REPLACED_LEASE) {
+    let mut replaced = |key: &str| match whole.remove(key) {
         Some(Value::String(named)) => Some(Some(named).filter(|n| n != NONE)),
+        _ => None,
+    };
+    let replaced = match (replaced(REPLACED_LEASE), replaced(FOLLOWED_LEDGER)) {
+        (Some(lease), Some(ledger)) => Some(Replaced { lease, ledger }),
         _ => None,
     };
     for (key, value) in SPLIT.iter().zip(split.drain(..)) {
         whole.insert((*key).to_owned(), value);
     }
     let tip = json::read_tip(Value::Object(whole))?;
-    Ok(TipRead {
-        tip,
-        replaced_lease,
-    })
+    Ok(TipRead { tip, replaced })
 }
 
 fn lines(mut json: Vec<u8>) -> serde_json::Result<Vec<u8>> {
@@ -189,11 +206,19 @@ mod tests {
 
     #[test]
     fn a_tip_survives_the_way_through_its_files() {
-        for replaced in [None, Some(None), Some(Some("abc"))] {
-            let files = tip_files(&tip(), replaced).unwrap();
+        let both = |lease: Option<&str>, ledger: Option<&str>| Replaced {
+            lease: lease.map(str::to_owned),
+            ledger: ledger.map(str::to_owned),
+        };
+        for replaced in [
+            None,
+            Some(both(None, None)),
+            Some(both(Some("abc"), Some("def"))),
+        ] {
+            let files = tip_files(&tip(), replaced.as_ref()).unwrap();
             let back = read(&files).unwrap();
             assert_eq!(back.tip, tip());
-            assert_eq!(back.replaced_lease, replaced.map(|r| r.map(str::to_owned)));
+            assert_eq!(back.replaced, replaced);
         }
     }
 

@@ -134,34 +134,54 @@ fn is_free(path: &Path) -> bool {
     }
 }
 
-/// Removes the ref locks of a lock's `folder` (`refs/baton/<lock>`) that a killed git left behind.
-///
-/// Removing the lock of a git that lives would break the compare-and-swap, so a lock must be old *and* no living git
-/// may work in the repository: a push's receiving side has its working directory there, and one that was suspended is
-/// still seen. Healers take turns by a lock of their own: between a look at the file and its removal, nobody else can
-/// have removed it and let a new one in its place.
-pub(super) fn heal(path: &Path, folder: &str) {
-    let Ok(turn) = File::create(path.join("baton-heal.turn")) else {
-        return;
-    };
-    if turn.try_lock().is_err() {
-        return;
+/// Lock files of refs that a killed git left behind. Nobody else finds or removes them as long as this is held.
+#[derive(Debug)]
+pub(super) struct Abandoned {
+    locks: Vec<PathBuf>,
+    /// Healers take turns by a lock of their own: between a look at the file and its removal, nobody else can have
+    /// removed it and let a new one in its place.
+    _turn: File,
+}
+
+impl Abandoned {
+    /// Finds them in a lock's `folder` (`refs/baton/<lock>`); nothing while a lock may be somebody's, or another process
+    /// is at it.
+    ///
+    /// Removing the lock of a git that lives would break the compare-and-swap, so a lock must be old *and* no living git
+    /// may work in the repository: a push's receiving side has its working directory there, and one that was suspended
+    /// is still seen.
+    pub(super) fn find(path: &Path, folder: &str) -> Option<Self> {
+        let turn = File::create(path.join("baton-heal.turn")).ok()?;
+        turn.try_lock().ok()?;
+        let age = match works_in(path) {
+            Presence::Some => return None,
+            Presence::None => ABANDONED,
+            Presence::Unknown => LONG_ABANDONED,
+        };
+        let locks = fs::read_dir(path.join(folder))
+            .ok()?
+            .flatten()
+            .map(|e| e.path())
+            .filter(|p| p.extension().is_some_and(|e| e == "lock"))
+            .chain([path.join("packed-refs.lock")])
+            .filter(|p| scratch::is_older(p, age))
+            .collect();
+        Some(Abandoned { locks, _turn: turn })
     }
-    let age = match works_in(path) {
-        Presence::Some => return,
-        Presence::None => ABANDONED,
-        Presence::Unknown => LONG_ABANDONED,
-    };
-    let Ok(entries) = fs::read_dir(path.join(folder)) else {
-        return;
-    };
-    let locks = entries
-        .flatten()
-        .map(|e| e.path())
-        .filter(|p| p.extension().is_some_and(|e| e == "lock"));
-    for lock in locks.chain([path.join("packed-refs.lock")]) {
-        if scratch::is_older(&lock, age) {
-            let _ = fs::remove_file(&lock);
+
+    /// The files.
+    pub(super) fn locks(&self) -> &[PathBuf] {
+        &self.locks
+    }
+
+    /// Removes them. The `prepared` one becomes its ref instead, by the same rename that the dead git did not reach.
+    pub(super) fn clear(self, prepared: Option<&Path>) {
+        for lock in &self.locks {
+            if prepared == Some(lock) {
+                let _ = fs::rename(lock, lock.with_extension(""));
+            } else {
+                let _ = fs::remove_file(lock);
+            }
         }
     }
 }
@@ -275,6 +295,12 @@ mod tests {
         lock
     }
 
+    fn clear(repository: &Path) {
+        if let Some(abandoned) = Abandoned::find(repository, "refs/baton/x") {
+            abandoned.clear(None);
+        }
+    }
+
     #[test]
     fn a_repository_that_appears_between_two_looks_is_never_taken_for_something_else() {
         let folder = tempfile::tempdir().unwrap();
@@ -311,7 +337,7 @@ mod tests {
         let folder = repository.path().join("refs/baton/x");
         let dead = lock_of_age(&folder, "lease.lock", LONG_ABANDONED * 2);
         let living = lock_of_age(&folder, "ledger.lock", Duration::ZERO);
-        heal(repository.path(), "refs/baton/x");
+        clear(repository.path());
         assert!(!dead.exists());
         assert!(living.exists());
     }
@@ -331,12 +357,12 @@ mod tests {
             .stdout(std::process::Stdio::null())
             .spawn()
             .unwrap();
-        heal(repository.path(), "refs/baton/x");
+        clear(repository.path());
         let left = old.exists();
         drop(git.stdin.take());
         git.wait().unwrap();
         assert!(left);
-        heal(repository.path(), "refs/baton/x");
+        clear(repository.path());
         assert!(!old.exists());
     }
 }

@@ -8,9 +8,11 @@
 //!
 //! **What a repository on disk does not promise.** Git moves two refs of one push one after the other. A reader can see
 //! the moment between: such a read is recognised by what each part says it replaced, and repeated. A receiving git that
-//! is killed between the two renames leaves one part of the swap undone; the next write goes over it, and the ledger
-//! then lacks the entries of that swap. The window is some microseconds, and no fencing token is ever given twice by
-//! it.
+//! is killed between the two leaves half a swap. Each half carries the other, and whoever reads it completes it (the
+//! `torn` module); a push that we give up ourselves is never cut off there (the `command` module). What remains: an
+//! append by somebody who read before such a kill, and whose push arrives before the next read, goes over the missing
+//! half where the killed git left no lock file. The ledger then lacks the entries of that swap; no fencing token is
+//! ever given twice by it.
 
 mod batch;
 mod command;
@@ -24,6 +26,7 @@ mod objects;
 mod push;
 mod remote;
 mod scratch;
+mod torn;
 
 use std::{
     collections::VecDeque,
@@ -41,11 +44,12 @@ use tokio::{
 use self::{
     command::Git,
     failure::Judge,
-    fetch::Reader,
+    fetch::{Reader, Seen},
     objects::Commits,
     push::{Refs, Verdict},
     remote::Kind,
     scratch::Scratch,
+    torn::Completion,
 };
 use crate::{
     LockName,
@@ -64,6 +68,9 @@ const LONG_REQUEST: u32 = 10;
 
 /// How long cleaning up may take.
 const TIDY: Duration = Duration::from_secs(60);
+
+/// How often one read completes half a swap: the second time for what stood behind a dead git's lock file.
+const COMPLETIONS: usize = 2;
 
 /// How many writes' commits are remembered. A resend comes within seconds of the send.
 const WRITES_KEPT: usize = 8;
@@ -101,6 +108,7 @@ pub struct GitStore {
     /// When the last read was sent.
     read_at: SyncMutex<Option<Instant>>,
     history: Mutex<()>,
+    completing: Mutex<()>,
     making: Mutex<()>,
     made: SyncMutex<VecDeque<(Arc<Write>, MadeOnce)>>,
 }
@@ -142,10 +150,7 @@ impl GitStore {
         })??;
         let folder = format!("refs/baton/{}", lock.encoded());
         Ok(GitStore {
-            url: match &remote.kind {
-                Kind::Http(url) | Kind::Ssh(url) => url.clone(),
-                Kind::Local(path) => path.to_string_lossy().into_owned(),
-            },
+            url: remote.url(),
             refs: Refs {
                 lease: format!("{folder}/lease"),
                 ledger: format!("{folder}/ledger"),
@@ -160,12 +165,13 @@ impl GitStore {
             reader: Mutex::default(),
             read_at: SyncMutex::default(),
             history: Mutex::default(),
+            completing: Mutex::default(),
             making: Mutex::default(),
             made: SyncMutex::default(),
         })
     }
 
-    async fn read_now(&self) -> Result<Snapshot, StoreError> {
+    async fn read_now(&self) -> Result<Seen, StoreError> {
         let mut reader = self.reader.lock().await;
         *lock(&self.read_at) = Some(Instant::now());
         let GitStore {
@@ -181,6 +187,65 @@ impl GitStore {
             .await
     }
 
+    /// Reads, and completes half a swap where there is one. A pair that is not whole is handed out only where it can never
+    /// be made whole from here: a write over it would lose the missing half.
+    async fn read_whole(&self) -> Result<Snapshot, StoreError> {
+        let mut in_the_way = None;
+        for _ in 0..=COMPLETIONS {
+            let torn = match self.in_time(self.read_now()).await? {
+                Seen::Whole(snapshot) => return Ok(snapshot),
+                Seen::Torn(torn) => torn,
+            };
+            // A time of its own: a slow server has used up the read's.
+            match self.in_time(self.complete()).await? {
+                Completion::Moved => {}
+                Completion::Locked(error) => in_the_way = Some(error),
+                Completion::NotHere => return Ok(torn),
+            }
+        }
+        Err(in_the_way.unwrap_or_else(|| {
+            let detail = "lease and ledger show the halves of two swaps".to_owned();
+            self.judge.unreachable(detail)
+        }))
+    }
+
+    async fn complete(&self) -> Result<Completion, StoreError> {
+        let _one_at_a_time = self.completing.lock().await;
+        let GitStore {
+            remote,
+            lock,
+            refs,
+            git,
+            judge,
+            scratch,
+            ..
+        } = self;
+        let done = torn::complete(&scratch.halves(), remote, lock, refs, git, judge).await;
+        if let Ok(Completion::Locked(_)) = &done {
+            self.clear_abandoned_locks().await;
+        }
+        done
+    }
+
+    /// Lets no lock file of a dead git stand in the way, in a repository on disk.
+    async fn clear_abandoned_locks(&self) {
+        let Kind::Local(path) = &self.remote.kind else {
+            return;
+        };
+        let GitStore {
+            lock,
+            refs,
+            git,
+            judge,
+            ..
+        } = self;
+        let Some(abandoned) = local::Abandoned::find(path, refs.folder()) else {
+            return;
+        };
+        let prepared = torn::prepared(path, abandoned.locks(), lock, refs, git, judge).await;
+        abandoned.clear(prepared.as_deref());
+    }
+
     async fn swap_now(&self, write: Arc<Write>) -> Swap {
         if write.record.is_none() && write.entries.is_empty() {
             return Swap::Won(write.expected.clone());
@@ -193,25 +258,11 @@ impl GitStore {
             Ok(None) => return Swap::Lost,
             Err(error) => return Swap::Unknown(error),
         };
-        let GitStore {
-            url,
-            refs,
-            git,
-            judge,
-            ..
-        } = self;
-        let verdict = push::send(
-            &self.scratch.repository(),
-            url,
-            refs,
-            &write,
-            &commits,
-            git,
-            judge,
-        )
-        .await;
-        if let (Verdict::Locked(_), Kind::Local(path)) = (&verdict, &self.remote.kind) {
-            local::heal(path, refs.lease.trim_end_matches("/lease"));
+        let moves = push::moves(&self.refs, &write, &commits);
+        let repository = self.scratch.repository();
+        let verdict = push::send(&repository, &self.remote, &moves, &self.git, &self.judge).await;
+        if let Verdict::Locked(_) = &verdict {
+            self.clear_abandoned_locks().await;
         }
         verdict.swap(&write, commits)
     }
@@ -279,6 +330,14 @@ impl GitStore {
         Ok(false)
     }
 
+    async fn in_time<T>(
+        &self,
+        request: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let answer = timeout(self.request_timeout, request).await;
+        answer.unwrap_or_else(|_| Err(self.timed_out(self.request_timeout)))
+    }
+
     fn timed_out(&self, after: Duration) -> StoreError {
         StoreError::TimedOut {
             place: self.place(),
@@ -289,10 +348,7 @@ impl GitStore {
 
 impl Store for GitStore {
     fn read(&self) -> StoreFuture<'_, Result<Snapshot, StoreError>> {
-        Box::pin(async {
-            let answer = timeout(self.request_timeout, self.read_now()).await;
-            answer.unwrap_or_else(|_| Err(self.timed_out(self.request_timeout)))
-        })
+        Box::pin(self.read_whole())
     }
 
     fn swap(&self, write: Arc<Write>) -> StoreFuture<'_, Swap> {

@@ -3,7 +3,12 @@
 
 use std::{io::Write as _, path::Path};
 
-use super::{command::Git, failure::Judge, layout, scratch};
+use super::{
+    command::Git,
+    failure::Judge,
+    layout::{self, Replaced},
+    scratch,
+};
 use crate::store::{StoreError, Write};
 
 /// Whose name the commits carry. The address is one that nobody can receive mail at (RFC 2606).
@@ -27,25 +32,7 @@ pub(super) async fn make(
     judge: &Judge,
 ) -> Result<Commits, StoreError> {
     let stream = stream(write).map_err(|e| judge.local(format!("write it as JSON: {e}")))?;
-    // Left by one of ours that was killed; nobody else works below this folder.
-    scratch::remove_locks(&repository.join(REFS));
-    let arguments = [
-        "--git-dir=.",
-        "fast-import",
-        "--quiet",
-        "--done",
-        "--force",
-        "--date-format=raw",
-    ];
-    let answer = git
-        .run(repository, arguments, &stream)
-        .await
-        .map_err(|e| judge.not_run(&e))?;
-    if !answer.status.success() {
-        return Err(judge.local(judge.tell(&answer.stderr)));
-    }
-    let said = String::from_utf8_lossy(&answer.stdout);
-    let mut oids = said.lines().map(str::to_owned);
+    let mut oids = import(repository, &stream, git, judge).await?.into_iter();
     let lease = write.record.as_ref().and_then(|_| oids.next());
     let ledger = if write.entries.is_empty() {
         None
@@ -58,40 +45,111 @@ pub(super) async fn make(
     Ok(Commits { lease, ledger })
 }
 
+/// The lease's half of a swap of both, of which only the ledger's half is there.
+#[derive(Debug)]
+pub(super) struct LeaseHalf {
+    /// The commit's message.
+    pub(super) message: String,
+    /// The record's file.
+    pub(super) record: Vec<u8>,
+    /// The ledger's half: the newest of the swap's commits.
+    pub(super) ledger: String,
+    /// The second, since 1970, that both halves carry.
+    pub(super) at: u64,
+}
+
+/// Makes the lease's commit as [`make`] would have made it.
+pub(super) async fn make_lease(
+    repository: &Path,
+    half: &LeaseHalf,
+    git: &Git,
+    judge: &Judge,
+) -> Result<String, StoreError> {
+    let mut stream = Stream {
+        bytes: Vec::new(),
+        at: half.at,
+    };
+    stream.lease(&half.message, &half.record, Some(&half.ledger));
+    stream.line("get-mark :1");
+    stream.line("done");
+    let made = import(repository, &stream.bytes, git, judge).await?;
+    made.into_iter()
+        .next()
+        .ok_or_else(|| judge.local("git fast-import did not name what it made".to_owned()))
+}
+
+/// Runs git fast-import; what it answers, line by line.
+async fn import(
+    repository: &Path,
+    stream: &[u8],
+    git: &Git,
+    judge: &Judge,
+) -> Result<Vec<String>, StoreError> {
+    // Left by one of ours that was killed; nobody else works below this folder.
+    scratch::remove_locks(&repository.join(REFS));
+    let arguments = [
+        "--git-dir=.",
+        "fast-import",
+        "--quiet",
+        "--done",
+        "--force",
+        "--date-format=raw",
+    ];
+    let answer = git
+        .run(repository, arguments, stream)
+        .await
+        .map_err(|e| judge.not_run(&e))?;
+    if !answer.status.success() {
+        return Err(judge.local(judge.tell(&answer.stderr)));
+    }
+    let said = String::from_utf8_lossy(&answer.stdout);
+    Ok(said.lines().map(str::to_owned).collect())
+}
+
 /// The write in git fast-import's language; it answers with the lease's commit, then the ledger's.
 fn stream(write: &Write) -> Result<Vec<u8>, serde_json::Error> {
-    let both = write.record.is_some() && !write.entries.is_empty();
     let mut stream = Stream {
         bytes: Vec::new(),
         at: write.at.0 / 1000,
     };
-    if let Some(record) = &write.record {
-        let replaced = both.then_some(write.expected.ledger.as_deref());
-        stream.commit("lease", 1, &layout::record_message(record, replaced), None);
-        stream.file(layout::RECORD, &layout::record_file(record)?);
-        stream.line("get-mark :1");
-    }
+    let record = write.record.as_ref().map(layout::record_file).transpose()?;
+    let mut newest = None;
     if !write.entries.is_empty() {
-        let replaced = both.then_some(write.expected.lease.as_deref());
-        let files = layout::tip_files(&write.tip, replaced)?;
-        let mut parent = write.expected.ledger.clone();
+        let replaced = record.as_ref().map(|_| Replaced {
+            lease: write.expected.lease.clone(),
+            ledger: write.expected.ledger.clone(),
+        });
+        let files = layout::tip_files(&write.tip, replaced.as_ref())?;
+        stream.line(&format!("reset {REFS}/ledger"));
         let mut mark = 1;
         for entry in &write.entries {
             mark += 1;
-            stream.commit(
-                "ledger",
-                mark,
-                &layout::entry_message(entry)?,
-                Some(parent.as_deref()),
-            );
-            if mark == 2 {
+            stream.commit("ledger", mark, &layout::entry_message(entry)?);
+            if let Some(parent) = &newest {
+                stream.line(&format!("from {parent}"));
+            } else {
+                if let Some(parent) = &write.expected.ledger {
+                    stream.line(&format!("from {parent}"));
+                    stream.line("deleteall");
+                }
                 for (name, file) in layout::TIP.iter().zip(&files) {
                     stream.file(name, file);
                 }
+                if let Some(record) = &record {
+                    stream.file(layout::RECORD, record);
+                }
             }
-            parent = Some(format!(":{mark}"));
+            newest = Some(format!(":{mark}"));
         }
-        stream.line(&format!("get-mark :{mark}"));
+    }
+    if let (Some(record), Some(file)) = (&write.record, &record) {
+        let replaced = newest.as_ref().map(|_| write.expected.ledger.as_deref());
+        let message = layout::record_message(record, replaced);
+        stream.lease(&message, file, newest.as_deref());
+        stream.line("get-mark :1");
+    }
+    if let Some(newest) = &newest {
+        stream.line(&format!("get-mark {newest}"));
     }
     stream.line("done");
     Ok(stream.bytes)
@@ -116,24 +174,26 @@ impl Stream {
         self.bytes.push(b'\n');
     }
 
-    /// Begins a commit with no parent, or the one of `follows`.
-    fn commit(&mut self, name: &str, mark: u64, message: &str, follows: Option<Option<&str>>) {
-        // A branch that this stream has made already would become the parent; every first commit starts anew.
-        if mark <= 2 {
-            self.line(&format!("reset {REFS}/{name}"));
+    /// The lease's commit, as mark 1; `ledger` is the newest ledger commit of the same swap.
+    fn lease(&mut self, message: &str, record: &[u8], ledger: Option<&str>) {
+        // What an earlier stream has left on the branch would become the parent.
+        self.line(&format!("reset {REFS}/lease"));
+        self.commit("lease", 1, message);
+        if let Some(ledger) = ledger {
+            self.line(&format!("from {ledger}"));
+            self.line("deleteall");
         }
+        self.file(layout::RECORD, record);
+    }
+
+    /// Begins a commit.
+    fn commit(&mut self, name: &str, mark: u64, message: &str) {
         self.line(&format!("commit {REFS}/{name}"));
         self.line(&format!("mark :{mark}"));
         let at = self.at;
         self.line(&format!("author {AUTHOR} {at} +0000"));
         self.line(&format!("committer {AUTHOR} {at} +0000"));
         self.data(message.as_bytes());
-        if let Some(parent) = follows.flatten() {
-            self.line(&format!("from {parent}"));
-            if !parent.starts_with(':') {
-                self.line("deleteall");
-            }
-        }
     }
 
     fn file(&mut self, name: &str, content: &[u8]) {

@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use super::{
-    command::{Answer, Git},
+    GitRemote,
+    command::{Answer, Git, GivenUp},
     failure::Judge,
     objects::Commits,
+    remote::Kind,
 };
 use crate::store::{StoreError, Swap, Version, Write};
 
@@ -14,6 +16,13 @@ use crate::store::{StoreError, Swap, Version, Write};
 pub(super) struct Refs {
     pub(super) lease: String,
     pub(super) ledger: String,
+}
+
+impl Refs {
+    /// Where both are: `refs/baton/<lock>`.
+    pub(super) fn folder(&self) -> &str {
+        self.lease.trim_end_matches("/lease")
+    }
 }
 
 /// What the server said of a push.
@@ -43,13 +52,39 @@ impl Verdict {
     }
 }
 
-/// Pushes `commits` where the refs they replace are still what `write` expects, all of them or none.
+/// One ref to move.
+#[derive(Clone, Debug)]
+pub(super) struct Move<'a> {
+    pub(super) name: &'a str,
+    /// The commit it is to be at.
+    pub(super) new: &'a str,
+    /// The commit it must be at before; nothing where it must not be there.
+    pub(super) old: Option<&'a str>,
+}
+
+/// The moves of `write`, whose commits are `commits`.
+pub(super) fn moves<'a>(refs: &'a Refs, write: &'a Write, commits: &'a Commits) -> Vec<Move<'a>> {
+    let parts = [
+        (&refs.lease, &commits.lease, &write.expected.lease),
+        (&refs.ledger, &commits.ledger, &write.expected.ledger),
+    ];
+    let written = parts
+        .into_iter()
+        .filter_map(|(name, new, old)| new.as_ref().map(|new| (name, new, old)));
+    written
+        .map(|(name, new, old)| Move {
+            name,
+            new,
+            old: old.as_deref(),
+        })
+        .collect()
+}
+
+/// Moves refs, whose commits are in `repository`, where they are what they must be before: all of them or none.
 pub(super) async fn send(
     repository: &Path,
-    url: &str,
-    refs: &Refs,
-    write: &Write,
-    commits: &Commits,
+    remote: &GitRemote,
+    moves: &[Move<'_>],
     git: &Git,
     judge: &Judge,
 ) -> Verdict {
@@ -65,27 +100,18 @@ pub(super) async fn send(
     ]
     .map(str::to_owned)
     .into();
-    let parts = [
-        (&refs.lease, &commits.lease, &write.expected.lease),
-        (&refs.ledger, &commits.ledger, &write.expected.ledger),
-    ];
-    let written = parts
-        .into_iter()
-        .filter_map(|(name, new, old)| new.as_ref().map(|new| (name, new, old)));
-    let (mut leases, mut specs) = (Vec::new(), Vec::new());
-    for (name, new, old) in written {
-        leases.push(format!(
-            "--force-with-lease={name}:{}",
-            old.as_deref().unwrap_or_default()
-        ));
-        specs.push(format!("{new}:{name}"));
+    for Move { name, old, .. } in moves {
+        let old = old.unwrap_or_default();
+        arguments.push(format!("--force-with-lease={name}:{old}"));
     }
-    arguments.append(&mut leases);
-    arguments.extend(["--".to_owned(), url.to_owned()]);
-    let wanted = specs.len();
-    arguments.append(&mut specs);
-    match git.run(repository, arguments, &[]).await {
-        Ok(answer) => judge_push(&answer, wanted, judge),
+    arguments.extend(["--".to_owned(), remote.url()]);
+    arguments.extend(moves.iter().map(|m| format!("{}:{}", m.new, m.name)));
+    let given_up = match remote.kind {
+        Kind::Local(_) => GivenUp::ReceiverFinishes,
+        Kind::Http(_) | Kind::Ssh(_) => GivenUp::Killed,
+    };
+    match git.run_until(repository, arguments, &[], given_up).await {
+        Ok(answer) => judge_push(&answer, moves.len(), judge),
         Err(error) => Verdict::Failed(judge.not_run(&error)),
     }
 }
@@ -173,7 +199,6 @@ fn rejection(summary: &str, answer: &Answer, judge: &Judge) -> String {
 mod tests {
     use std::os::unix::process::ExitStatusExt;
 
-    use super::super::GitRemote;
     use super::*;
 
     fn judged(code: i32, stdout: &str, stderr: &str, wanted: usize) -> Verdict {

@@ -127,6 +127,14 @@ impl GitRemote {
         }
     }
 
+    /// As git's argument.
+    pub(super) fn url(&self) -> String {
+        match &self.kind {
+            Kind::Http(url) | Kind::Ssh(url) => url.clone(),
+            Kind::Local(path) => path.to_string_lossy().into_owned(),
+        }
+    }
+
     /// The path, where it is on a disk of this host.
     pub fn local_path(&self) -> Option<&Path> {
         match &self.kind {

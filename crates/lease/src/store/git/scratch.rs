@@ -74,6 +74,11 @@ impl Scratch {
     pub(super) fn history(&self) -> PathBuf {
         self.root.join("history.git")
     }
+
+    /// The repository that half a swap is fetched into and completed from: for the same reason.
+    pub(super) fn halves(&self) -> PathBuf {
+        self.root.join("halves.git")
+    }
 }
 
 impl Drop for Scratch {
