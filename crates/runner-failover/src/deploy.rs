@@ -1,11 +1,10 @@
 //! Mode `deploy`: one candidate, from its announcement to its report.
 
 use std::{
-    collections::BTreeMap,
     ffi::OsString,
     fs::{DirBuilder, OpenOptions},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -24,7 +23,7 @@ use crate::{
     hands::DeployHands,
     host::ThisHost,
     report::{self, About, Report},
-    rerun,
+    rerun, results,
     story::Story,
     voice::Voice,
 };
@@ -200,18 +199,6 @@ fn fresh_output_file(mode: &DeployMode) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-/// `name=value` lines as a JSON object; the last of a name wins, other lines are left out.
-fn results(path: &Path) -> String {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    let pairs: BTreeMap<&str, &str> = text
-        .lines()
-        .filter_map(|line| line.split_once('='))
-        .map(|(name, value)| (name.trim(), value))
-        .filter(|(name, _)| !name.is_empty())
-        .collect();
-    serde_json::to_string(&pairs).unwrap_or_else(|_| "{}".to_owned())
-}
-
 fn tell(
     config: &Config,
     mode: &DeployMode,
@@ -229,7 +216,7 @@ fn tell(
     outputs.set(
         "results",
         if report.proceed {
-            results(&output_file)
+            results::read(&output_file, voice)
         } else {
             "{}".to_owned()
         },

@@ -10,6 +10,7 @@ mod host;
 mod person;
 mod report;
 mod rerun;
+mod results;
 mod run_id;
 mod status;
 mod store;
