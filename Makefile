@@ -1,6 +1,6 @@
 # The index of entry points. What each does stands in dist-scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help demo test ci-local generate lint fmt bench dist audit mutants bootstrap clean
+.PHONY: help demo test chaos ci-local generate lint fmt bench dist audit mutants bootstrap clean
 # More arguments for the script behind a target: make demo ARGS=--fail
 ARGS ?=
 
@@ -24,6 +24,9 @@ lint: ## format, clippy, docs, scripts, workflows, licences
 
 fmt: ## format the Rust sources
 	@cargo fmt --all
+
+chaos: ## seeded faults on real processes, 200 runs (BATON_CHAOS_RUNS, BATON_CHAOS_SEED)
+	@BATON_CHAOS_RUNS=$${BATON_CHAOS_RUNS:-200} dist-scripts/test -p baton-tests --test chaos -- --nocapture $(ARGS)
 
 bench: ## the times and sizes that the design promises (ARGS: names of benches)
 	@dist-scripts/bench $(ARGS)
