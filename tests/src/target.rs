@@ -8,7 +8,16 @@ use std::{
     time::Duration,
 };
 
+use nix::time::{ClockId, clock_gettime};
+
 use crate::patience;
+
+/// The time of this host that lines are stamped with.
+pub fn boottime() -> Duration {
+    clock_gettime(ClockId::CLOCK_BOOTTIME)
+        .map(Duration::from)
+        .unwrap_or_default()
+}
 
 /// What a writer said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,8 +10,7 @@ use std::{
     time::Duration,
 };
 
-use baton_tests::target::{Line, Said};
-use nix::time::{ClockId, clock_gettime};
+use baton_tests::target::{Line, Said, boottime};
 
 /// Between two lines.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -50,10 +49,4 @@ fn write(log: &str, token: u64, what: &str, lasts: Option<Duration>) -> io::Resu
         say(&mut log, Said::Alive)?;
     }
     say(&mut log, Said::End)
-}
-
-fn boottime() -> Duration {
-    clock_gettime(ClockId::CLOCK_BOOTTIME)
-        .map(Duration::from)
-        .unwrap_or_default()
 }

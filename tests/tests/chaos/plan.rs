@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use crate::dice::Dice;
 
 /// The time in which things happen; afterwards everything is let go.
-const LASTS: u64 = 12_000;
+const LASTS: u64 = 10_000;
 
 /// One run of a workflow.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn new(seed: u64) -> Plan {
         let mut dice = Dice::new(seed);
-        let mut numbers: Vec<u64> = (1..=dice.within(1, 3)).collect();
+        let mut numbers: Vec<u64> = (1..=dice.one_of(&[1, 1, 2, 2, 3])).collect();
         if dice.chance(30) {
             numbers.reverse();
         }
@@ -99,8 +99,8 @@ impl Plan {
 }
 
 fn deployment(number: u64, dice: &mut Dice) -> Deployment {
-    let (await_gates, hold, linked) = (dice.chance(10), dice.chance(10), dice.chance(60));
-    let legs = (0..dice.one_of(&[1, 2, 2, 2, 3]))
+    let (await_gates, hold, linked) = (dice.chance(10), dice.chance(10), dice.chance(50));
+    let legs = (0..dice.one_of(&[1, 2, 2, 2, 2, 3]))
         .map(|_| Leg {
             delay: dice.millis(0, 1500),
             script: script(dice),

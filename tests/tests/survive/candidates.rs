@@ -180,15 +180,15 @@ fn on_failure_is_run_under_the_lease_and_a_standby_that_comes_meanwhile_deploys_
     let (scene, run) = (Scene::new(), Run::number(1));
     let mut primary = scene
         .candidate(&run, 1, "write deploy 0.2; exit 5")
-        .input("on-failure", "write on-failure 7")
+        .input("on-failure", "write on-failure 9")
         .start();
     scene.target().await_start(1, "on-failure", TAKEOVER);
-    // Longer than a lease: it is renewed all the while.
     let late = scene
         .candidate(&run, 2, "write deploy 0.3")
         .finish(TAKEOVER)
         .expect(1);
     assert_eq!(late.output("outcome"), "failed");
+    assert!(primary.runs(), "the late one does not wait for its chance");
     primary.wait(TAKEOVER).expect(1);
     assert_eq!(scene.target().starts("deploy").len(), 1);
     assert_eq!(scene.target().starts("on-failure").len(), 1);
