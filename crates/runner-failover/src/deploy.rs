@@ -111,13 +111,30 @@ pub(crate) async fn run(
     if let Conclusion::Proceed { token, .. } = conclusion {
         file.fencing_token = Some(token);
         file.outcome = Some(report.outcome.clone());
-        write_candidate_file(&file, config, mode, voice);
     }
+    if !may_be_tried_again(&conclusion) {
+        file.other.insert(
+            "deployed_locks".to_owned(),
+            mode.deployed_locks.clone().into(),
+        );
+    }
+    write_candidate_file(&file, config, mode, voice);
     let code = tell(config, mode, &report, &story, &tail, voice)?;
     if report.whole_story && !hurried {
         let _late = tokio::time::timeout(TIDY_WITHIN, store.tidy()).await;
     }
     Ok(code)
+}
+
+/// Whether another step of this job may deploy the same once more: this one came to nothing and changed nothing.
+fn may_be_tried_again(conclusion: &Conclusion) -> bool {
+    matches!(
+        conclusion,
+        Conclusion::StoreLost(_)
+            | Conclusion::Held { .. }
+            | Conclusion::QueueTimeout { .. }
+            | Conclusion::NumberTaken { .. }
+    )
 }
 
 fn about_the_deployment(config: &Config, mode: &DeployMode) -> Vec<(OsString, OsString)> {
@@ -162,10 +179,11 @@ fn leave_for_later_steps(
     });
     file.other
         .insert("instance".to_owned(), candidate.instance.clone().into());
-    file.other.insert(
-        "deployed_locks".to_owned(),
-        mode.deployed_locks.clone().into(),
-    );
+    // This step's own lock joins them once it is known what came of it.
+    if let Some((_own, earlier)) = mode.deployed_locks.split_last() {
+        file.other
+            .insert("deployed_locks".to_owned(), earlier.to_vec().into());
+    }
     write_candidate_file(&file, config, mode, voice);
     Ok(file)
 }
