@@ -2,8 +2,9 @@
 
 use std::{
     fs::{self, File},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -344,13 +345,13 @@ async fn a_living_git_between_two_refs_is_left_alone_and_its_half_is_never_shown
     };
     let other = open(options(remote, lock.clone(), folder.path())).await;
     let log = disk.stop_before("ledger");
-    let (sent, ()) = tokio::join!(swap(&store, claim(&lock, &seen)), async {
+    let (sent, _reader) = tokio::join!(swap(&store, claim(&lock, &seen)), async {
         disk.stopped(&seen.version).await;
         disk.age_lock("ledger");
         let shown = other.read().await;
         assert!(matches!(&shown, Err(e) if e.is_passing()), "{shown:?}");
         assert!(disk.lock_file("ledger").exists());
-        let_go(&log);
+        let_go(&log)
     });
     let Swap::Won(version) = sent else {
         panic!("{sent:?}")
@@ -379,7 +380,7 @@ async fn a_push_that_is_given_up_is_not_cut_off_between_two_refs() {
     );
     assert_ne!(disk.version().lease, seen.version.lease, "it was between");
     assert_eq!(disk.version().ledger, seen.version.ledger);
-    let_go(&log);
+    let _reader = let_go(&log);
     until(|| async { (disk.version().ledger != seen.version.ledger).then_some(()) }).await;
     until(|| async { disk.receivers().is_empty().then_some(()) }).await;
     assert!(!disk.lock_file("ledger").exists());
@@ -518,12 +519,13 @@ async fn impatient(remote: GitRemote, lock: &LockName, scratch: &Path) -> GitSto
     .await
 }
 
-/// Lets a git go on that [`Disk::stop_before`] has stopped.
-fn let_go(log: &Path) {
-    let reader = Command::new("cat")
-        .arg(log)
-        .stdout(Stdio::null())
-        .status()
-        .unwrap();
-    assert!(reader.success());
+/// Lets a git go on that [`Disk::stop_before`] has stopped, and every later one as long as the answer is kept. Does not
+/// wait for one, as a reader does otherwise.
+fn let_go(log: &Path) -> File {
+    let nonblocking = nix::fcntl::OFlag::O_NONBLOCK.bits();
+    File::options()
+        .read(true)
+        .custom_flags(nonblocking)
+        .open(log)
+        .unwrap()
 }
