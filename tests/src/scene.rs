@@ -1,6 +1,9 @@
 //! The surroundings of one test: a store, a target, and a folder for every process, all gone afterwards.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use lease::testing::http_git::Server;
 use tempfile::TempDir;
@@ -165,6 +168,15 @@ impl Scene {
             "laptop",
         )
         .unset("GITHUB_RUN_ID")
+    }
+
+    /// Lets every `write WHAT release` come to its end, now and later.
+    ///
+    /// # Panics
+    /// The file cannot be made.
+    pub fn release(&self) {
+        let file = self.target().path().with_extension("log.release");
+        fs::write(file, "").unwrap();
     }
 
     /// Every live process of a deploy command: they carry the target's path in their arguments.

@@ -19,9 +19,10 @@ use crate::{Run, Scene, binaries, patience, process, scene};
 pub const LEASE: &str = "6600ms";
 
 /// How long anything may take that should happen at once, on a busy machine.
-pub const SOON: Duration = Duration::from_secs(20);
+pub const SOON: Duration = Duration::from_secs(30);
 
-/// What every script can call: `write WHAT SECONDS` writes to the target under the command's token.
+/// What every script can call: `write WHAT SECONDS` writes to the target under the command's token; `forever` and
+/// `release` ([`Scene::release`]) stand for seconds too.
 const WRITE: &str = r#"write() { "$WRITER" "$TARGET" "$BATON_FENCING_TOKEN" "$@"; }"#;
 
 /// A step that has not started.

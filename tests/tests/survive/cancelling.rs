@@ -103,7 +103,7 @@ fn a_cancel_that_kills_the_whole_group_of_the_step_leaves_no_command_behind() {
 fn a_run_cancelled_while_it_waits_for_another_never_deploys() {
     let (scene, first, second) = (Scene::new(), Run::number(1), Run::number(2));
     let mut holder = scene
-        .candidate(&first, 1, "write deploy 8")
+        .candidate(&first, 1, "write deploy release")
         .input("candidates", 1)
         .start();
     scene.target().await_start(1, "deploy", SOON);
@@ -119,6 +119,7 @@ fn a_run_cancelled_while_it_waits_for_another_never_deploys() {
     }
     let verdict = scene.verdict(&second).finish(TAKEOVER).expect(130);
     assert_eq!(verdict.output("outcome"), "cancelled");
+    scene.release();
     holder.wait(SOON).expect(0);
     assert_eq!(scene.target().starts("deploy").len(), 1);
     judge::assert_sound(&scene, &[&first.deployment(), &second.deployment()]);
@@ -149,7 +150,7 @@ fn a_second_signal_leaves_the_command_no_grace() {
 fn a_verdict_that_is_told_to_stop_says_so_and_changes_nothing() {
     let (scene, run) = (Scene::new(), Run::number(1));
     let mut leg = scene
-        .candidate(&run, 1, "write deploy 2")
+        .candidate(&run, 1, "write deploy release")
         .input("candidates", 1)
         .start();
     scene.target().await_start(1, "deploy", SOON);
@@ -157,6 +158,7 @@ fn a_verdict_that_is_told_to_stop_says_so_and_changes_nothing() {
     verdict.says("judging", SOON);
     process::send(verdict.pid(), Signal::SIGTERM);
     verdict.wait(SOON).expect(143);
+    scene.release();
     leg.wait(SOON).expect(0);
     judge::assert_sound(&scene, &[&run.deployment()]);
 }

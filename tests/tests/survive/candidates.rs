@@ -135,13 +135,14 @@ fn attempts_are_used_up_before_the_lease_is_handed_over() {
 fn a_failed_primary_whose_standby_has_died_silently_rolls_back_once_and_fails() {
     let (scene, run) = (Scene::new(), Run::number(1));
     let mut primary = scene
-        .candidate(&run, 1, "write deploy 2; exit 5")
+        .candidate(&run, 1, "write deploy release; exit 5")
         .input("on-failure", ROLL_BACK)
         .start();
     let mut standby = scene.candidate(&run, 2, "write deploy 0.3").start();
     standby.says("is ready", SOON);
     standby.lose();
     standby.wait(SOON);
+    scene.release();
     let ended = primary.wait(TAKEOVER).expect(1);
     assert_eq!(ended.output("outcome"), "failed");
     assert_eq!(scene.target().starts("deploy").len(), 1);
@@ -306,7 +307,7 @@ fn two_dead_hosts_do_not_keep_a_later_deployment_waiting_for_long() {
 #[test]
 fn a_second_leg_with_the_same_number_is_told_so_and_deploys_nothing() {
     let (scene, run) = (Scene::new(), Run::number(1));
-    let mut first = scene.candidate(&run, 1, "write deploy 3").start();
+    let mut first = scene.candidate(&run, 1, "write deploy release").start();
     scene.target().await_start(1, "deploy", SOON);
     let ended = scene
         .candidate(&run, 1, "write deploy 0.3")
@@ -314,6 +315,7 @@ fn a_second_leg_with_the_same_number_is_told_so_and_deploys_nothing() {
         .finish(SOON)
         .expect(64);
     assert!(ended.log().contains("candidate"), "{}", ended.log());
+    scene.release();
     first.wait(SOON).expect(0);
     assert_eq!(scene.target().starts("deploy").len(), 1);
     let announced = scene

@@ -91,7 +91,7 @@ fn a_deployment_whose_gates_nobody_judges_fails_as_gates_missing_and_ran_once() 
             .candidate(&run, n, "write deploy 0.3")
             .input("await-gates", true)
             .input("gates-deadline", "1s")
-            .input("lease-time", "2200ms")
+            .input("lease-time", "4400ms")
             .start()
     };
     let (mut primary, mut standby) = (leg(1), leg(2));
@@ -126,7 +126,7 @@ fn the_status_is_for_people_and_for_programs() {
     let empty = scene.person("status").finish(SOON).expect(0);
     assert!(empty.log().contains("never deployed"), "{}", empty.log());
     let mut leg = scene
-        .candidate(&run, 1, "write deploy 4")
+        .candidate(&run, 1, "write deploy release")
         .input("version", "v1")
         .start();
     scene.target().await_start(1, "deploy", SOON);
@@ -142,6 +142,7 @@ fn the_status_is_for_people_and_for_programs() {
     let status: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(status["record"]["phase"], "deploying");
     assert_eq!(status["record"]["holder"]["runner"], "runner-a");
+    scene.release();
     leg.wait(SOON).expect(0);
     watching.says("last deployments, newest first", SOON);
     watching.signal(nix::sys::signal::Signal::SIGINT);

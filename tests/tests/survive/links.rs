@@ -152,7 +152,7 @@ fn a_success_whose_answer_is_lost_while_another_deployment_claims_is_still_a_suc
     let (scene, first, second) = (Scene::new(), Run::number(1), Run::number(2));
     let link = scene.link();
     let mut holder = scene
-        .candidate(&first, 1, "write deploy 3")
+        .candidate(&first, 1, "write deploy release")
         .over(&link)
         .input("candidates", 1)
         .start();
@@ -164,6 +164,7 @@ fn a_success_whose_answer_is_lost_while_another_deployment_claims_is_still_a_suc
     queued.says("waits behind", SOON);
     // The last push is applied, and no read tells its writer so before the other has the lock.
     link.set(Mode::LoseAnswer);
+    scene.release();
     scene.audit().await_entry(SOON, "the first success", |e| {
         e.deployment.id == first.deployment()
             && matches!(e.event, ledger::Event::DeploymentFinished { .. })

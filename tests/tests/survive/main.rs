@@ -23,7 +23,7 @@ mod secrets;
 use std::time::Duration;
 
 /// How long anything may take that should happen at once, on a busy machine.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(30);
 
 /// How long a takeover may take with the short timing, on a busy machine.
-const TAKEOVER: Duration = Duration::from_secs(30);
+const TAKEOVER: Duration = Duration::from_secs(60);

@@ -104,7 +104,7 @@ fn a_transfer_stops_the_command_before_the_other_candidate_runs_it() {
 fn a_transfer_that_nobody_can_take_is_refused_and_changes_nothing() {
     let (scene, run) = (Scene::new(), Run::number(1));
     let mut leg = scene
-        .candidate(&run, 1, "write deploy 3")
+        .candidate(&run, 1, "write deploy release")
         .input("candidates", 1)
         .start();
     scene.target().await_start(1, "deploy", SOON);
@@ -118,6 +118,7 @@ fn a_transfer_that_nobody_can_take_is_refused_and_changes_nothing() {
         "{}",
         refused.log()
     );
+    scene.release();
     leg.wait(SOON).expect(0);
     judge::assert_sound(&scene, &[&run.deployment()]);
 }
@@ -153,7 +154,7 @@ fn unlocking_what_is_not_held_is_refused() {
 #[test]
 fn a_person_who_names_another_deployment_is_refused() {
     let (scene, run) = (Scene::new(), Run::number(1));
-    let mut primary = scene.candidate(&run, 1, "write deploy 3").start();
+    let mut primary = scene.candidate(&run, 1, "write deploy release").start();
     let mut standby = scene.candidate(&run, 2, "write deploy 0.3").start();
     scene.target().await_start(1, "deploy", SOON);
     standby.says("is ready", SOON);
@@ -168,6 +169,7 @@ fn a_person_who_names_another_deployment_is_refused() {
         "{}",
         refused.log()
     );
+    scene.release();
     primary.wait(SOON).expect(0);
     standby.wait(SOON).expect(0);
     patience::until(SOON, "one deployment", || {

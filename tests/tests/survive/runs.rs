@@ -61,7 +61,7 @@ fn of_two_that_wait_the_lower_number_never_runs_after_the_higher() {
     let scene = Scene::new();
     let [first, second, third] = [1, 2, 3].map(Run::number);
     let mut holder = scene
-        .candidate(&first, 1, "write deploy 4")
+        .candidate(&first, 1, "write deploy release")
         .input("candidates", 1)
         .start();
     scene.target().await_start(1, "deploy", SOON);
@@ -74,6 +74,7 @@ fn of_two_that_wait_the_lower_number_never_runs_after_the_higher() {
     for leg in &waiting {
         leg.says("waits behind", SOON);
     }
+    scene.release();
     holder.wait(SOON).expect(0);
     for leg in &mut waiting {
         leg.wait(TAKEOVER).expect(0);
@@ -135,7 +136,7 @@ fn the_second_leg_of_an_old_run_finds_its_work_done_after_a_newer_run_and_after_
 fn a_lock_that_is_not_free_in_time_ends_with_75() {
     let (scene, first, second) = (Scene::new(), Run::number(1), Run::number(2));
     let mut holder = scene
-        .candidate(&first, 1, "write deploy 6")
+        .candidate(&first, 1, "write deploy release")
         .input("candidates", 1)
         .start();
     scene.target().await_start(1, "deploy", SOON);
@@ -151,6 +152,7 @@ fn a_lock_that_is_not_free_in_time_ends_with_75() {
         [(Outcome::NeverClaimed, ..)]
     ));
     scene.verdict(&second).finish(SOON).expect(75);
+    scene.release();
     holder.wait(SOON).expect(0);
     judge::assert_sound(&scene, &[&first.deployment(), &second.deployment()]);
 }
