@@ -93,7 +93,7 @@ pub(crate) fn play(seed: u64) -> Result<Figures, Vec<String>> {
         .map(|run| {
             scene
                 .verdict(run)
-                .input("pickup-timeout", "8s")
+                .input("pickup-timeout", "15s")
                 .input("queue-timeout", "40s")
                 .start()
         })
@@ -149,7 +149,7 @@ fn enter(
         .input("retry-wait", "300ms")
         .input("grace", "500ms")
         .input("primary-grace", "2s")
-        .input("pickup-timeout", "8s")
+        .input("pickup-timeout", "15s")
         .input("queue-timeout", "40s")
         .input("gates-deadline", "1s")
         .input("await-gates", leg.await_gates)
