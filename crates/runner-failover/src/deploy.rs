@@ -197,10 +197,13 @@ fn write_candidate_file(file: &CandidateFile, config: &Config, mode: &DeployMode
     }
 }
 
+/// Where the command puts its outputs: a name of this process's own, since legs may share the folder under act.
+fn output_path(mode: &DeployMode) -> PathBuf {
+    own_folder(&mode.temp).join(format!("output-{}", mode.candidate.instance))
+}
+
 fn fresh_output_file(mode: &DeployMode) -> anyhow::Result<PathBuf> {
-    let folder = own_folder(&mode.temp);
-    let name = format!("output-{}", mode.candidate.instance);
-    let path = folder.join(name);
+    let (folder, path) = (own_folder(&mode.temp), output_path(mode));
     let made = DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -230,7 +233,7 @@ fn tell(
         .set("outcome", report.outcome.clone())
         .set("proceed", report.proceed.to_string());
     story.outputs(&mode.candidate.deployment.id, &mut outputs);
-    let output_file = own_folder(&mode.temp).join(format!("output-{}", mode.candidate.instance));
+    let output_file = output_path(mode);
     outputs.set(
         "results",
         if report.proceed {
