@@ -77,14 +77,7 @@ fn a_writer_left_in_the_background_is_ended_before_the_deployment_counts_as_succ
     let script = "write background forever & until grep -q background \"$TARGET\"; do :; done; write deploy 0.3";
     let ended = scene.candidate(&run, 1, script).finish(TAKEOVER).expect(0);
     assert_eq!(scene.writers(), [0; 0]);
-    assert!(
-        ended.log().contains("left 1 processes behind") || ended.log().contains("processes behind")
-    );
-    let last = scene.target().last(1).unwrap();
-    assert_eq!(
-        last.what, "background",
-        "it was alive when the command ended"
-    );
+    assert!(ended.log().contains("processes behind"), "{}", ended.log());
     judge::assert_sound(&scene, &[&run.deployment()]);
 }
 
