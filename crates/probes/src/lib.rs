@@ -1,0 +1,8 @@
+//! Questions to the world outside: one protocol a file, one trait over all of them.
+//!
+//! Responsible for: asking once, within a deadline, and saying what was seen in one line. Not responsible for asking
+//! again, for judging a release, or for reading inputs: that is the callers'.
+
+mod probe;
+
+pub use probe::{Answer, Observation, Probe, ProbeFuture};

@@ -1,0 +1,11 @@
+//! Real servers for tests: each starts on a free port or a socket of its own, in a temporary folder, and ends with the
+//! test. One file a server.
+//!
+//! Not responsible for installing them: `dist-scripts/bootstrap` does. A server that is missing is a panic that names
+//! the mend, never a skipped test.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod process;
+
+pub use process::{Process, free_port, program, until};
