@@ -1,1 +1,20 @@
-//! What every step of a leg knows: its deployment, its candidate, its lock and store.
+//! What every step of a leg knows: its deployment, its candidate, its lock and store, and what an earlier step of the
+//! same job left behind (design §8, the common inputs).
+//!
+//! Responsible for turning the inputs that all actions share into those facts, and for the host's clock and voice. Not
+//! responsible for deciding anything by them: that is the `lease` crate's.
+
+mod deployment;
+mod earlier;
+mod host;
+mod identity;
+pub mod inputs;
+mod place;
+mod voice;
+
+pub use deployment::deployment;
+pub use earlier::{INSTANCE, adopt_earlier_step, instance, own_folder, temp};
+pub use host::{ThisHost, random_name, wall};
+pub use identity::{lock, number, party};
+pub use place::Place;
+pub use voice::Voice;

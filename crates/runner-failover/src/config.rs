@@ -2,7 +2,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -13,11 +13,9 @@ use lease::{
     LockName, OnPrimaryLost, Policy, Timing,
     protocol::{CandidateConfig, Request, Rerun, WatcherConfig},
 };
-use ledger::{Deployment, Party, Role};
+use ledger::Deployment;
+use leg::Place;
 use runner_failover::TABLE;
-use supervisor::boottime;
-
-use crate::{host, run_id, store::Place};
 
 /// What every mode knows.
 pub(crate) struct Config {
@@ -79,7 +77,7 @@ impl Config {
         mut environment: Environment,
         args: &[OsString],
     ) -> Result<Config, WrongInputs> {
-        let left = earlier_step(&mut environment);
+        let left = leg::adopt_earlier_step(&mut environment);
         let (inputs, mut wrong) = TABLE.read(&environment, args);
         let context = GitHubContext::read(&environment, &mut wrong);
         let redactor = inputs.redactor().clone();
@@ -91,7 +89,7 @@ impl Config {
             .opt_text("environment")
             .unwrap_or_default()
             .to_owned();
-        let lock = lock(&inputs, &target, &context, &mut wrong);
+        let lock = leg::lock(&inputs, &context, &mut wrong);
         let timing = timing(&inputs, &mut wrong);
         let mode = match inputs.mode() {
             Some("verdict") => verdict(
@@ -138,61 +136,6 @@ impl Config {
     /// Where the run can be looked at.
     pub(crate) fn run_url(&self) -> Option<String> {
         self.context.run_url()
-    }
-}
-
-/// What an earlier baton step of this job left, where it is of this very candidate: on act the legs may share a folder.
-fn earlier_step(environment: &mut Environment) -> Option<CandidateFile> {
-    let temp = PathBuf::from(environment.get("RUNNER_TEMP")?);
-    let file = CandidateFile::read(&temp).ok()??;
-    let mut unheard = WrongInputs::default();
-    let id = match environment.get("INPUT_DEPLOYMENT_ID") {
-        Some(id) => id.to_owned(),
-        None => GitHubContext::read(environment, &mut unheard).deployment_id(&mut unheard)?,
-    };
-    let number = environment.get("INPUT_CANDIDATE").unwrap_or("1");
-    if file.deployment_id != id || file.candidate.to_string() != number {
-        return None;
-    }
-    environment.set_where_unset("INPUT_ENVIRONMENT", file.environment.clone());
-    if environment.get("INPUT_ENVIRONMENT") != Some(&file.environment) {
-        // A deployment of its own: nothing of the other one's lock is meant for it.
-        return Some(file);
-    }
-    if let Some(lock) = &file.lock_name {
-        environment.set_where_unset("INPUT_LOCK_NAME", lock.clone());
-    }
-    if let Some(store) = &file.store {
-        environment.set_where_unset("INPUT_STORE", store.clone());
-    }
-    Some(file)
-}
-
-fn lock(
-    inputs: &Parsed,
-    target: &str,
-    context: &GitHubContext,
-    wrong: &mut WrongInputs,
-) -> Option<LockName> {
-    let (input, name) = match inputs.opt_text("lock-name") {
-        Some(name) => ("lock-name", name.to_owned()),
-        None if target.is_empty() => return None,
-        None => {
-            let repository = context.needed_repository("set `lock-name`", wrong)?;
-            ("environment", format!("{repository}/{target}"))
-        }
-    };
-    match LockName::new(name.clone()) {
-        Ok(lock) => Some(lock),
-        Err(error) => {
-            wrong.push(
-                input,
-                &format!("`{name}`"),
-                &format!("a usable name: {error}"),
-                "choose a shorter, plain name",
-            );
-            None
-        }
     }
 }
 
@@ -253,7 +196,7 @@ fn verdict(
     timing: Timing,
     wrong: &mut WrongInputs,
 ) -> Option<Mode> {
-    let deployment = run_id::deployment(inputs, context, environment, wrong)?;
+    let deployment = leg::deployment(inputs, context, environment, wrong)?;
     Some(Mode::Verdict(Box::new(WatcherConfig {
         lock: lock?,
         rerun: rerun_before_asking(&deployment),
@@ -282,17 +225,9 @@ fn deploy(
     left: Option<&CandidateFile>,
     wrong: &mut WrongInputs,
 ) -> Option<Mode> {
-    let deployment = run_id::deployment(inputs, context, environment, wrong);
-    let (number, candidates) = (inputs.count("candidate"), inputs.count("candidates"));
-    if number > candidates {
-        wrong.push(
-            "candidate",
-            &number.to_string(),
-            &format!("a number from 1 to `candidates`, which is {candidates}"),
-            "number the legs from 1 (`matrix: {candidate: [1, 2]}`), or set `candidates`",
-        );
-    }
-    let role = role(inputs, environment, context, number, wrong);
+    let deployment = leg::deployment(inputs, context, environment, wrong);
+    let (_, candidates) = leg::number(inputs, wrong);
+    let me = leg::party(inputs, environment, context, wrong);
     let workspace = context
         .workspace
         .clone()
@@ -313,13 +248,8 @@ fn deploy(
             "check the repository out first, or correct the path",
         );
     }
-    let temp = context
-        .runner_temp
-        .clone()
-        .unwrap_or_else(std::env::temp_dir);
-    let instance = left
-        .and_then(|file| file.other.get("instance")?.as_str().map(str::to_owned))
-        .unwrap_or_else(host::random_name);
+    let temp = leg::temp(context);
+    let instance = leg::instance(left);
     let on_primary_lost = match inputs.choice("on-primary-lost") {
         "hold" => OnPrimaryLost::Hold,
         _ => OnPrimaryLost::Takeover,
@@ -331,13 +261,7 @@ fn deploy(
         lock,
         rerun: rerun_before_asking(&deployment),
         deployment,
-        me: Party {
-            candidate: number,
-            role: role?,
-            runner: context.runner_name.clone().unwrap_or_default(),
-            runner_group: context.runner_group.clone().unwrap_or_default(),
-            boot_id: boottime::boot_id().unwrap_or_default(),
-        },
+        me: me?,
         instance,
         candidates,
         attempts: inputs.count("attempts"),
@@ -406,49 +330,6 @@ fn script(text: &str) -> String {
 /// Our inputs are not the command's: the token least of all.
 fn is_ours(name: &OsStr) -> bool {
     name.to_string_lossy().starts_with("INPUT_")
-}
-
-fn role(
-    inputs: &Parsed,
-    environment: &Environment,
-    context: &GitHubContext,
-    number: u32,
-    wrong: &mut WrongInputs,
-) -> Option<Role> {
-    match inputs.choice("role") {
-        "primary" => return Some(Role::Primary),
-        "secondary" => return Some(Role::Secondary),
-        _ => {}
-    }
-    match environment.get("BATON_RUNNER_ROLE") {
-        Some("primary") => return Some(Role::Primary),
-        Some("secondary") => return Some(Role::Secondary),
-        Some(other) => {
-            let mend = "correct the line in the runner's `.env` and restart its service";
-            wrong.push(
-                "BATON_RUNNER_ROLE",
-                &format!("`{other}`"),
-                "`primary` or `secondary`",
-                mend,
-            );
-            return None;
-        }
-        None => {}
-    }
-    let primary = match inputs.glob("primary-runner") {
-        Some(pattern) => pattern.matches(context.runner_name.as_deref().unwrap_or_default()),
-        None => number == 1,
-    };
-    Some(if primary {
-        Role::Primary
-    } else {
-        Role::Secondary
-    })
-}
-
-/// A folder of our own below the runner's temporary one.
-pub(crate) fn own_folder(temp: &Path) -> PathBuf {
-    temp.join("baton")
 }
 
 #[cfg(test)]

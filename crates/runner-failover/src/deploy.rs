@@ -17,15 +17,14 @@ use lease::{
     protocol::{Candidate, CandidateConfig, Conclusion},
     shell,
 };
+use leg::{ThisHost, Voice};
 
 use crate::{
-    config::{Config, DeployMode, own_folder},
+    config::{Config, DeployMode},
     hands::DeployHands,
-    host::ThisHost,
     report::{self, About, Report},
     rerun, results,
     story::Story,
-    voice::Voice,
 };
 
 /// How long cleaning up behind us may take.
@@ -178,7 +177,7 @@ fn leave_for_later_steps(
         working_directory: Some(mode.working_directory.clone()),
     });
     file.other
-        .insert("instance".to_owned(), candidate.instance.clone().into());
+        .insert(leg::INSTANCE.to_owned(), candidate.instance.clone().into());
     // This step's own lock joins them once it is known what came of it.
     if let Some((_own, earlier)) = mode.deployed_locks.split_last() {
         file.other
@@ -199,11 +198,11 @@ fn write_candidate_file(file: &CandidateFile, config: &Config, mode: &DeployMode
 
 /// Where the command puts its outputs: a name of this process's own, since legs may share the folder under act.
 fn output_path(mode: &DeployMode) -> PathBuf {
-    own_folder(&mode.temp).join(format!("output-{}", mode.candidate.instance))
+    leg::own_folder(&mode.temp).join(format!("output-{}", mode.candidate.instance))
 }
 
 fn fresh_output_file(mode: &DeployMode) -> anyhow::Result<PathBuf> {
-    let (folder, path) = (own_folder(&mode.temp), output_path(mode));
+    let (folder, path) = (leg::own_folder(&mode.temp), output_path(mode));
     let made = DirBuilder::new()
         .recursive(true)
         .mode(0o700)

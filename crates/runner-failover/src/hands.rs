@@ -8,13 +8,14 @@ use lease::{
     shell::Hands,
 };
 use ledger::AttemptOutcome;
+use leg::Voice;
 use supervisor::{
     CommandSpec, Containment, Event, Exit, Options, Stop, Supervisor, SupervisorError,
     WatchdogLoss,
     signals::{Received, Signals},
 };
 
-use crate::{config::DeployMode, voice::Voice};
+use crate::config::DeployMode;
 
 /// The supervisor's side of a deployment.
 pub(crate) struct DeployHands<'a> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use actions_kit::{Exit, ExitCode, Flag, Input, Kind, Mode, Output, Table};
+use leg::inputs;
 
 const DEPLOY: &[&str] = &["deploy"];
 const JUDGED: &[&str] = &["deploy", "verdict"];
@@ -142,41 +143,15 @@ const INPUTS: &[Input] = &[
         "What to do",
     )
     .with_default("deploy"),
-    Input::new("environment", Kind::Text, "What is deployed to: `production`").required(),
-    Input::new("lock-name", Kind::Text, "The lock, where it is not `<owner>/<repo>/<environment>`"),
-    Input::new(
-        "store",
-        Kind::Text,
-        "Where lease and ledger live: `git` (this repository) or `git+<any git URL>`",
-    )
-    .with_default("git"),
-    Input::new(
-        "github-token",
-        Kind::Text,
-        "The job's token: reaches the store `git` and tells a partial re-run",
-    )
-    .with_expression("${{ github.token }}")
-    .secret(),
-    Input::new("candidate", Kind::Count { min: 1, max: 99 }, "This leg's number, from 1")
-        .with_default("1")
-        .with_expression("${{ matrix.candidate }}"),
-    Input::new("candidates", Kind::Count { min: 1, max: 99 }, "How many legs there are")
-        .with_default("2")
-        .with_expression("${{ strategy.job-total }}"),
-    Input::new(
-        "role",
-        Kind::Choice(&["auto", "primary", "secondary"]),
-        "`primary` claims at once, `secondary` waits for it; `auto`: `BATON_RUNNER_ROLE` of the runner, else \
-         `primary-runner`, else candidate 1 is primary",
-    )
-    .with_default("auto")
-    .in_modes(DEPLOY),
-    Input::new("primary-runner", Kind::Glob, "Runners whose name matches are primary").in_modes(DEPLOY),
-    Input::new(
-        "deployment-id",
-        Kind::Text,
-        "The deployment, where it is not `<owner>/<repo>/<run_id>/<run_attempt>`",
-    ),
+    inputs::ENVIRONMENT,
+    inputs::LOCK_NAME,
+    inputs::STORE,
+    inputs::github_token("The job's token: reaches the store `git` and tells a partial re-run"),
+    inputs::CANDIDATE,
+    inputs::CANDIDATES,
+    inputs::ROLE.in_modes(DEPLOY),
+    inputs::PRIMARY_RUNNER.in_modes(DEPLOY),
+    inputs::DEPLOYMENT_ID,
     Input::new("run", Kind::Verbatim, "The deploy command, run as a `run:` step by `bash -eo pipefail`")
         .required()
         .in_modes(DEPLOY),

@@ -6,18 +6,14 @@
 mod config;
 mod deploy;
 mod hands;
-mod host;
 mod person;
 mod report;
 mod rerun;
 mod results;
-mod run_id;
 mod status;
-mod store;
 mod story;
 mod timeline;
 mod verdict;
-mod voice;
 
 use std::{
     ffi::OsString,
@@ -26,9 +22,10 @@ use std::{
 };
 
 use actions_kit::{Environment, ExitCode};
+use leg::Voice;
 use runner_failover::TABLE;
 
-use crate::{config::Config, voice::Voice};
+use crate::config::Config;
 
 fn main() -> process::ExitCode {
     supervisor::become_watchdog_if_asked();

@@ -5,14 +5,13 @@ use lease::{
     protocol::{Person, PersonConfig, PersonEnd, Request},
     shell,
 };
+use leg::{ThisHost, Voice};
 
 use crate::{
     config::{Config, PersonMode},
     deploy,
     hands::NoHands,
-    host::ThisHost,
     report::{self, Report},
-    voice::Voice,
 };
 
 /// Runs it.

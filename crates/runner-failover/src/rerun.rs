@@ -3,8 +3,9 @@
 use github::{Client, ClientOptions, OurJob, Token, rerun_kind, runs_alone};
 use lease::protocol::Rerun;
 use ledger::Deployment;
+use leg::Voice;
 
-use crate::{config::Config, voice::Voice};
+use crate::config::Config;
 
 /// Asks; where GitHub does not say, the ledger alone decides.
 pub(crate) async fn kind(

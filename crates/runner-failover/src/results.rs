@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, io, path::Path};
 
-use crate::voice::Voice;
+use leg::Voice;
 
 /// GitHub takes at most 1 MiB of outputs from a job.
 const LARGEST: u64 = 1 << 20;

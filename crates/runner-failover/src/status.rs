@@ -8,13 +8,10 @@ use lease::{
     store::{Snapshot, StoreError},
 };
 use ledger::{DeploymentState, Timestamp};
+use leg::Voice;
 use supervisor::signals::{Received, Signals};
 
-use crate::{
-    config::{Config, StatusMode},
-    host,
-    voice::Voice,
-};
+use crate::config::{Config, StatusMode};
 
 /// How many of the last deployments are shown.
 const SHOWN: usize = 10;
@@ -58,7 +55,7 @@ async fn show(config: &Config, mode: &StatusMode, voice: &Voice) -> Result<(), S
             let text = if mode.json {
                 json(config, &snapshot)
             } else {
-                text(config, &snapshot, host::wall())
+                text(config, &snapshot, leg::wall())
             };
             voice.print(&text);
             if !mode.json {

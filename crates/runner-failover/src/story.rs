@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use actions_kit::{Outputs, Summary, duration, markdown};
 use lease::store::{History, Snapshot, Store, StoreError};
 use ledger::{AttemptOutcome, DeploymentState, Entry, Event, Party, Timestamp};
+use leg::Voice;
 
-use crate::{timeline, voice::Voice};
+use crate::timeline;
 
 /// How long the story may take to be read once everything is decided.
 const STORY_WITHIN: Duration = Duration::from_secs(15);

@@ -6,17 +6,16 @@ use lease::{
     protocol::{Conclusion, Watcher, WatcherConfig},
     shell,
 };
+use leg::{ThisHost, Voice};
 use supervisor::signals::{Received, Signals};
 
 use crate::{
     config::Config,
     deploy,
     hands::NoHands,
-    host::ThisHost,
     report::{self, About, Report},
     rerun,
     story::Story,
-    voice::Voice,
 };
 
 /// Runs it.

@@ -1,5 +1,7 @@
 //! Reading the configuration: defaults, precedence, and everything that is wrong at once.
 
+use ledger::Role;
+
 use super::*;
 
 const CANARY: &str = "canary-7f3a9c5e21";

@@ -17,7 +17,7 @@ const WANTED: &str =
 
 /// Where lease and ledger live, checked but not yet asked.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub struct Place {
     remote: GitRemote,
     credentials: Option<Credentials>,
     scratch: PathBuf,
@@ -26,7 +26,7 @@ pub(crate) struct Place {
 impl Place {
     /// Reads the input. Under act `git` is a bare repository in the runner's tool cache, so that a local trial never
     /// writes to the real one (design §5).
-    pub(crate) fn read(
+    pub fn read(
         text: &str,
         token: Option<&Secret>,
         context: &GitHubContext,
@@ -97,7 +97,7 @@ impl Place {
     }
 
     /// Makes the store ready; talks to a remote one only when it is asked something.
-    pub(crate) async fn open(
+    pub async fn open(
         &self,
         lock: &LockName,
         request_timeout: Duration,
@@ -116,7 +116,7 @@ impl Place {
     }
 
     /// For people, without credentials.
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         self.remote.place()
     }
 }

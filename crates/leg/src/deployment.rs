@@ -4,7 +4,7 @@ use actions_kit::{Environment, GitHubContext, Parsed, WrongInputs};
 use ledger::Deployment;
 
 /// The deployment, as far as the run tells. `None` where no id can be made; `wrong` says why.
-pub(crate) fn deployment(
+pub fn deployment(
     inputs: &Parsed,
     context: &GitHubContext,
     environment: &Environment,

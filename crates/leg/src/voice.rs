@@ -20,7 +20,7 @@ enum Word {
 }
 
 /// Speaks to whoever reads the log.
-pub(crate) struct Voice {
+pub struct Voice {
     words: Option<Sender<Word>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -29,7 +29,8 @@ pub(crate) struct Voice {
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 impl Voice {
-    pub(crate) fn new(environment: &Environment, redactor: Redactor) -> Self {
+    /// A voice on the standard output; what `redactor` knows is never said.
+    pub fn new(environment: &Environment, redactor: Redactor) -> Self {
         let (words, heard) = mpsc::channel();
         let reader = Reader::of(environment);
         let thread = std::thread::Builder::new()
@@ -57,24 +58,27 @@ impl Voice {
     }
 
     /// One line of the log.
-    pub(crate) fn say(&self, text: &str) {
+    pub fn say(&self, text: &str) {
         self.send(Word::Line(format!("baton: {text}")));
     }
 
     /// Text for a person who asked for it, as it is.
-    pub(crate) fn print(&self, text: &str) {
+    pub fn print(&self, text: &str) {
         self.send(Word::Raw(text.to_owned()));
     }
 
-    pub(crate) fn error(&self, text: &str) {
+    /// An annotation that says what went wrong.
+    pub fn error(&self, text: &str) {
         self.send(Word::Annotation(Level::Error, "baton", text.to_owned()));
     }
 
-    pub(crate) fn warning(&self, text: &str) {
+    /// An annotation that says what needs a look.
+    pub fn warning(&self, text: &str) {
         self.send(Word::Annotation(Level::Warning, "baton", text.to_owned()));
     }
 
-    pub(crate) fn notice(&self, text: &str) {
+    /// An annotation that says what is good to know.
+    pub fn notice(&self, text: &str) {
         self.send(Word::Annotation(Level::Notice, "baton", text.to_owned()));
     }
 

@@ -7,7 +7,7 @@ use ledger::Timestamp;
 use supervisor::boottime;
 
 /// This host.
-pub(crate) struct ThisHost;
+pub struct ThisHost;
 
 impl Host for ThisHost {
     fn now(&self) -> Now {
@@ -32,7 +32,7 @@ impl Host for ThisHost {
 }
 
 /// The wall clock: for people and metrics, never for a decision.
-pub(crate) fn wall() -> Timestamp {
+pub fn wall() -> Timestamp {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
@@ -40,7 +40,7 @@ pub(crate) fn wall() -> Timestamp {
 }
 
 /// 128 random bits in hexadecimal: nobody draws the same twice.
-pub(crate) fn random_name() -> String {
+pub fn random_name() -> String {
     let mut bytes = [0_u8; 16];
     if getrandom::fill(&mut bytes).is_err() {
         // No kernel that runs GitHub's runner lacks getrandom(2). Time, process and stack still tell us apart.
