@@ -120,9 +120,45 @@ pub enum Event {
     Preflight {
         /// What came out.
         result: PreflightResult,
-        /// The ids of the checks that failed.
+        /// The ids of the checks that failed; one that is overridden is not among them.
         #[serde(default)]
         failed: Vec<String>,
+    },
+    /// A candidate goes on although checks of its preflight failed, because a person said so (design §8, `ignore`).
+    Override {
+        /// The ids of the checks that failed and are ignored.
+        checks: Vec<String>,
+        /// Why, in the words of who decided it.
+        reason: String,
+        /// The last day on which they may be ignored: `2026-12-01`. Nothing where no end was set.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<String>,
+        /// Who started the run that ignores them.
+        actor: String,
+    },
+    /// What a reviewer said to this deployment, as GitHub recorded it
+    /// (<https://docs.github.com/en/rest/actions/workflow-runs#get-the-review-history-for-a-workflow-run>).
+    Approval {
+        /// The environment that asks for reviews.
+        environment: String,
+        /// The reviewer.
+        user: String,
+        /// GitHub's own word: `approved`, `rejected`, `pending`.
+        state: String,
+        /// What the reviewer wrote.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        comment: String,
+        /// When it was said, where that is known. An entry has an `at` of its own: when it was written.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reviewed_at: Option<Timestamp>,
+        /// How long the run had waited for it, where that is known.
+        #[serde(
+            with = "crate::seconds::optional",
+            rename = "waited_seconds",
+            default,
+            skip_serializing_if = "Option::is_none"
+        )]
+        waited: Option<Duration>,
     },
     /// The deploy command is about to run.
     AttemptStarted {

@@ -35,6 +35,39 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duratio
         .map_err(serde::de::Error::custom)
 }
 
+/// The same for a duration that may be missing. Use with `#[serde(with = "ledger::seconds::optional", default)]`.
+pub mod optional {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// Writes a duration as a number of seconds, or `null`.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(
+        duration: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match duration {
+            Some(duration) => super::serialize(duration, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    /// Reads a duration from a number of seconds, or nothing from `null`.
+    ///
+    /// # Errors
+    /// As for [`super::deserialize`].
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        #[derive(Deserialize)]
+        struct Present(#[serde(with = "super")] Duration);
+        Ok(Option::<Present>::deserialize(deserializer)?.map(|Present(duration)| duration))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

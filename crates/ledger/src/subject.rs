@@ -58,6 +58,38 @@ impl Entry {
             } => {
                 format!("{who} failed its preflight: {}", failed.join(", "))
             }
+            Event::Override {
+                checks,
+                reason,
+                until,
+                actor,
+            } => {
+                let until = until
+                    .as_ref()
+                    .map(|day| format!(" until {day}"))
+                    .unwrap_or_default();
+                format!(
+                    "{who} goes on in spite of {}, as {actor} decided{until}{}",
+                    checks.join(", "),
+                    behind(reason)
+                )
+            }
+            Event::Approval {
+                environment,
+                user,
+                state,
+                comment,
+                waited,
+                ..
+            } => {
+                let waited = waited
+                    .map(|time| format!(" after {} s", time.as_secs()))
+                    .unwrap_or_default();
+                format!(
+                    "review of {environment}: {state} by {user}{waited}{}",
+                    behind(comment)
+                )
+            }
             Event::AttemptStarted { number } => format!("{who} runs attempt {number}"),
             Event::AttemptFinished {
                 party,

@@ -194,6 +194,10 @@ impl Tip {
                 }
             }
             Event::Preflight { result, failed } => {
+                // The last word counts, before and after a claim: a runner that was mended in between is fit, and its
+                // leg must not be told otherwise by the moment at which another claimed. It grants nothing: every claim
+                // covers the tip that it was decided by, so nobody claims past a word that it has not seen. Without an
+                // announcement there is no candidate to be unfit.
                 if let Some(candidate) = own.and_then(|n| state.announced.get_mut(&n)) {
                     candidate.unfit = *result == PreflightResult::Fail;
                 }
@@ -226,7 +230,11 @@ impl Tip {
             } => {
                 self.finish(entry, *outcome, *reason, detail);
             }
-            Event::TransferRequested { .. } | Event::OnFailureFinished { .. } | Event::Unknown => {}
+            Event::Override { .. }
+            | Event::Approval { .. }
+            | Event::TransferRequested { .. }
+            | Event::OnFailureFinished { .. }
+            | Event::Unknown => {}
         }
         self.forget();
     }

@@ -2,7 +2,10 @@
 //!
 //! The names of the metrics and their encoding belong to `push-metrics`; the label names are fixed here.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +87,7 @@ impl Totals {
         count(&mut self.failover_successes, who_and_why(by, reason));
     }
 
+    /// Every check counts once an entry, however often its id stands there.
     pub(crate) fn preflight(&mut self, entry: &Entry, failed: &[String]) {
         let role = entry
             .by
@@ -91,7 +95,7 @@ impl Totals {
             .map(|p| p.role)
             .unwrap_or_default()
             .to_string();
-        for check in failed {
+        for check in failed.iter().collect::<BTreeSet<_>>() {
             let labels = [
                 ("role".to_owned(), role.clone()),
                 ("check_type".to_owned(), check.clone()),

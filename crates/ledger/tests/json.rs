@@ -53,6 +53,23 @@ fn an_entry_is_flat_and_names_its_event() {
 }
 
 #[test]
+fn an_approval_tells_its_own_moment_beside_the_entrys() {
+    let mut approvals = every_event()
+        .into_iter()
+        .filter(|e| matches!(e, Event::Approval { .. }));
+    let value = serde_json::to_value(entry(approvals.next().unwrap())).unwrap();
+    assert_eq!(value["event"], "approval");
+    assert_eq!(value["at"], "2026-11-21T08:35:01.000Z");
+    assert_eq!(value["reviewed_at"], "2026-11-21T08:34:59.500Z");
+    assert_eq!(value["waited_seconds"], 754.25);
+    let value = serde_json::to_value(entry(approvals.next().unwrap())).unwrap();
+    let fields = value.as_object().unwrap();
+    for unknown in ["comment", "reviewed_at", "waited_seconds"] {
+        assert!(!fields.contains_key(unknown), "{value}");
+    }
+}
+
+#[test]
 fn every_tip_on_the_way_survives_the_round_trip() {
     let mut chain = Chain::default();
     assert_eq!(

@@ -26,6 +26,10 @@ fn every_event_is_one_readable_sentence() {
         "candidate 1 (primary, runner-a) waits behind octo/shop/1/1, which runner-z carries out",
         "candidate 1 (primary, runner-a) passed its preflight",
         "candidate 1 (primary, runner-a) failed its preflight: runner.disk, docker.daemon",
+        "candidate 1 (primary, runner-a) goes on in spite of runner.disk, secrets.age, as ada decided until 2026-12-01: rotated on Monday",
+        "candidate 1 (primary, runner-a) goes on in spite of runner.disk, as ada decided: disk swap",
+        "review of production: approved by grace after 754 s: looks good",
+        "review of production: rejected by grace",
         "candidate 1 (primary, runner-a) runs attempt 2",
         "attempt 1 of candidate 1 (primary, runner-a) failed after 62 s (exit code 3)",
         "candidate 2 (secondary, runner-b) takes over from candidate 1 (primary, runner-a), which fell silent (primary_unreachable)",
@@ -173,6 +177,20 @@ fn no_foreign_text_breaks_the_line_or_makes_it_long() {
         Event::Preflight {
             result: ledger::PreflightResult::Fail,
             failed: vec![foul.clone(); 50],
+        },
+        Event::Override {
+            checks: vec![foul.clone()],
+            reason: foul.clone(),
+            until: Some(foul.clone()),
+            actor: foul.clone(),
+        },
+        Event::Approval {
+            environment: foul.clone(),
+            user: foul.clone(),
+            state: foul.clone(),
+            comment: foul.clone(),
+            reviewed_at: None,
+            waited: None,
         },
         Event::TransferRequested {
             actor: foul.clone(),

@@ -202,6 +202,42 @@ fn preflight_says_who_is_fit() {
 }
 
 #[test]
+fn the_last_preflight_counts_after_a_claim_too() {
+    let says = |result| Event::Preflight {
+        result,
+        failed: vec![],
+    };
+    let mut chain = then(Some(secondary()), says(PreflightResult::Fail));
+    chain.say(&deployment(7), Some(primary()), Event::DeploymentStarted);
+    assert!(state(&chain).unfit(2));
+    chain.say(
+        &deployment(7),
+        Some(secondary()),
+        says(PreflightResult::Pass),
+    );
+    assert!(!state(&chain).unfit(2));
+    chain.say(
+        &deployment(7),
+        Some(secondary()),
+        says(PreflightResult::Fail),
+    );
+    assert!(state(&chain).unfit(2));
+}
+
+#[test]
+fn a_preflight_before_the_announcement_makes_nobody_unfit() {
+    let mut chain = Chain::default();
+    let failed = Event::Preflight {
+        result: PreflightResult::Fail,
+        failed: vec!["runner.disk".to_owned()],
+    };
+    chain.say(&deployment(7), Some(primary()), failed);
+    assert!(state(&chain).announced.is_empty());
+    chain.say(&deployment(7), Some(primary()), announced());
+    assert!(!state(&chain).unfit(1));
+}
+
+#[test]
 fn attempt_started_is_what_makes_a_deployment_one_that_ran() {
     let chain = then(Some(primary()), Event::AttemptStarted { number: 1 });
     assert!(state(&chain).command_ran);
@@ -274,6 +310,20 @@ fn held_keeps_the_deployment_open_and_says_why() {
 fn what_only_tells_the_story_changes_no_state() {
     let before = both_announced();
     for event in [
+        Event::Override {
+            checks: vec!["runner.disk".to_owned()],
+            reason: "disk swap".to_owned(),
+            until: None,
+            actor: "ada".to_owned(),
+        },
+        Event::Approval {
+            environment: "production".to_owned(),
+            user: "grace".to_owned(),
+            state: "approved".to_owned(),
+            comment: String::new(),
+            reviewed_at: None,
+            waited: None,
+        },
         Event::TransferRequested {
             actor: "grace".to_owned(),
             reason: "disk swap".to_owned(),

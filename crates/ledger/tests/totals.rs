@@ -189,7 +189,7 @@ fn what_was_cancelled_held_or_superseded_is_neither_success_nor_failure() {
 }
 
 #[test]
-fn every_failed_check_of_a_preflight_counts() {
+fn every_failed_check_of_a_preflight_counts_once_an_entry() {
     let mut chain = Chain::default();
     let failed = vec!["runner.disk".to_owned(), "docker.daemon".to_owned()];
     chain.say(
@@ -205,7 +205,7 @@ fn every_failed_check_of_a_preflight_counts() {
         Some(primary()),
         Event::Preflight {
             result: PreflightResult::Fail,
-            failed: vec!["runner.disk".to_owned()],
+            failed: vec!["runner.disk".to_owned(), "runner.disk".to_owned()],
         },
     );
     let counted: BTreeMap<&str, u64> = chain
