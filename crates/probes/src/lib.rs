@@ -3,6 +3,8 @@
 //! Responsible for: asking once, within a deadline, and saying what was seen in one line. Not responsible for asking
 //! again, for judging a release, or for reading inputs: that is the callers'.
 
+pub mod http;
+
 mod probe;
 
 pub use probe::{Answer, Observation, Probe, ProbeFuture};

@@ -1,0 +1,209 @@
+//! Why there is no answer.
+
+use std::{error::Error as _, io, path::PathBuf, time::Duration};
+
+use crate::Answer;
+
+/// Why a request was not sent, or not answered whole. Texts fit "failed to …" and hold no credential: no header's
+/// value, no user information, no query.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HttpError {
+    /// The method is none.
+    #[error("use {method} as a method of HTTP")]
+    Method {
+        /// What was given, escaped.
+        method: String,
+    },
+    /// The address cannot be used. It is not repeated: it may hold a password.
+    #[error("use the address: {detail}")]
+    Address {
+        /// Why not.
+        detail: String,
+    },
+    /// A header cannot be sent.
+    #[error("use the header {name}: its name or value cannot be sent")]
+    Header {
+        /// The header's name.
+        name: String,
+    },
+    /// A file with certificates or a key cannot be read.
+    #[error("read {}: {kind}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        kind: io::ErrorKind,
+    },
+    /// A file holds no usable certificate or key.
+    #[error("use the certificates or the key in {}: {detail}", path.display())]
+    Certificates {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        detail: String,
+    },
+    /// The client cannot be made, for instance on a host without trusted certificates.
+    #[error("prepare a client: {detail}")]
+    Client {
+        /// Why not.
+        detail: String,
+    },
+    /// The name has no address, or no name server answers.
+    #[error("find the address of {host}: {detail}")]
+    Name {
+        /// The name.
+        host: String,
+        /// What the resolver says.
+        detail: String,
+    },
+    /// Nothing accepted the connection.
+    #[error("connect to {at}: {detail}")]
+    Connect {
+        /// `host:port`, or the socket's path.
+        at: String,
+        /// What the system says.
+        kind: io::ErrorKind,
+        /// The same in words.
+        detail: String,
+    },
+    /// TLS was not agreed on: a certificate is not trusted, expired, or for another name.
+    #[error("agree on TLS with {at}: {detail}")]
+    Tls {
+        /// `host:port`.
+        at: String,
+        /// The reason.
+        detail: String,
+    },
+    /// Connected or not, nothing was answered in time.
+    #[error("get an answer from {at}: nothing came within {} ms", after.as_millis())]
+    NoAnswer {
+        /// `host:port`, or the socket's path.
+        at: String,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The answer began and did not end in time.
+    #[error("read the whole answer of {at}: {got} bytes of the body came within {} ms", after.as_millis())]
+    Slow {
+        /// `host:port`, or the socket's path.
+        at: String,
+        /// The bytes that came.
+        got: usize,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// What came is no HTTP, or the connection ended in the middle.
+    #[error("exchange HTTP with {at}: {detail}")]
+    Exchange {
+        /// `host:port`, or the socket's path.
+        at: String,
+        /// What happened.
+        detail: String,
+    },
+}
+
+impl HttpError {
+    /// What the error means for a probe: the target's failure, or a question that could not be asked.
+    pub fn answer(&self) -> Answer {
+        match self {
+            HttpError::Method { .. }
+            | HttpError::Address { .. }
+            | HttpError::Header { .. }
+            | HttpError::File { .. }
+            | HttpError::Certificates { .. }
+            | HttpError::Client { .. } => Answer::Unknown,
+            HttpError::Name { .. }
+            | HttpError::Connect { .. }
+            | HttpError::Tls { .. }
+            | HttpError::NoAnswer { .. }
+            | HttpError::Slow { .. }
+            | HttpError::Exchange { .. } => Answer::Fail,
+        }
+    }
+
+    /// The innermost useful cause of `error`, for a request to `at` whose name is `host`. The outer ones repeat the
+    /// address with its query, so none of their text is taken.
+    pub(super) fn of(error: &reqwest::Error, at: String, host: &str) -> HttpError {
+        let mut innermost = None;
+        let mut source = error.source();
+        while let Some(cause) = source {
+            if let Some(io) = cause.downcast_ref::<io::Error>() {
+                if let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+                    return HttpError::Tls {
+                        at,
+                        detail: one_line(&tls.to_string()),
+                    };
+                }
+                if error.is_connect() && !error.is_dns() {
+                    return HttpError::Connect {
+                        at,
+                        kind: io.kind(),
+                        detail: system_words(io),
+                    };
+                }
+            }
+            innermost = Some(cause);
+            source = cause.source();
+        }
+        let detail = innermost.map_or_else(
+            || "the connection broke".to_owned(),
+            |cause| one_line(&cause.to_string()),
+        );
+        if error.is_dns() {
+            return HttpError::Name {
+                host: host.to_owned(),
+                detail,
+            };
+        }
+        if error.is_builder() {
+            return HttpError::Client { detail };
+        }
+        HttpError::Exchange { at, detail }
+    }
+}
+
+/// A system error in words: by its kind where that has a name, since the system's own text differs between C libraries.
+fn system_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file or address".to_owned(),
+        kind @ (io::ErrorKind::ConnectionRefused
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::PermissionDenied
+        | io::ErrorKind::HostUnreachable
+        | io::ErrorKind::NetworkUnreachable
+        | io::ErrorKind::TimedOut
+        | io::ErrorKind::UnexpectedEof) => kind.to_string(),
+        _ => one_line(&error.to_string()),
+    }
+}
+
+/// A foreign text as one line of at most 200 characters.
+pub(crate) fn one_line(text: &str) -> String {
+    const LONGEST: usize = 200;
+    let mut words = String::new();
+    for word in text.split(|c: char| c.is_whitespace() || c.is_control()) {
+        if word.is_empty() {
+            continue;
+        }
+        if !words.is_empty() {
+            words.push(' ');
+        }
+        words.push_str(word);
+    }
+    if words.chars().count() > LONGEST {
+        words = words.chars().take(LONGEST - 1).collect();
+        words.push('…');
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_foreign_text_becomes_one_short_line() {
+        assert_eq!(one_line(" a\n\tb\r\n::error::c\u{7} "), "a b ::error::c");
+        assert_eq!(one_line(&"x".repeat(999)).chars().count(), 200);
+    }
+}

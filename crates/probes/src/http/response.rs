@@ -1,0 +1,81 @@
+//! What was answered.
+
+use std::{fmt, time::Duration};
+
+use reqwest::{StatusCode, header::HeaderMap};
+use serde::de::DeserializeOwned;
+
+/// A whole answer.
+#[derive(Clone)]
+pub struct Response {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, at most as long as the client's limit.
+    pub body: Vec<u8>,
+    /// Whether the body was longer than that.
+    pub cut: bool,
+    /// From the question to the end of the answer, redirects included.
+    pub took: Duration,
+}
+
+impl Response {
+    /// Status and its words: `503 Service Unavailable`.
+    pub fn status_line(&self) -> String {
+        match StatusCode::from_u16(self.status)
+            .ok()
+            .and_then(|status| status.canonical_reason())
+        {
+            Some(words) => format!("{} {words}", self.status),
+            None => self.status.to_string(),
+        }
+    }
+
+    /// A header's value, where it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body's media type without parameters, in lower case; empty where none is named.
+    pub fn media_type(&self) -> String {
+        self.header("content-type")
+            .and_then(|value| value.split(';').next())
+            .map(|value| value.trim().to_ascii_lowercase())
+            .unwrap_or_default()
+    }
+
+    /// The body as text; what is no UTF-8 is replaced.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The body read as JSON.
+    ///
+    /// # Errors
+    /// The body is no JSON of that shape, or was cut.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_slice(&self.body)
+    }
+
+    /// What came instead of what was expected, for people: `200 OK, 512 bytes of text/html`.
+    pub fn outline(&self) -> String {
+        let kind = match self.media_type() {
+            kind if kind.is_empty() => "no named type".to_owned(),
+            kind => kind.escape_debug().to_string(),
+        };
+        let more = if self.cut { "more than " } else { "" };
+        format!(
+            "{}, {more}{} bytes of {kind}",
+            self.status_line(),
+            self.body.len()
+        )
+    }
+}
+
+impl fmt::Debug for Response {
+    // Body and headers may repeat what the request carried.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.outline())
+    }
+}
