@@ -9,7 +9,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 
 use crate::{
-    protocol::{Candidate, Command, Conclusion, Effect, Input, Now, Person, Watcher},
+    protocol::{Appender, Candidate, Command, Conclusion, Effect, Input, Now, Person, Watcher},
     store::{Snapshot, Store, StoreFuture},
 };
 
@@ -95,6 +95,18 @@ impl Actor for Person {
     }
 }
 
+impl Actor for Appender {
+    fn step(&mut self, now: Now, nonce: &str, input: Input) -> Vec<Effect> {
+        Appender::step(self, now, nonce, input)
+    }
+    fn wake_at(&self) -> Duration {
+        Appender::wake_at(self)
+    }
+    fn is_over(&self) -> bool {
+        self.end().is_some()
+    }
+}
+
 /// What a task at the store came back with.
 enum Answer {
     Input(Box<Input>),
@@ -104,7 +116,7 @@ enum Answer {
     },
 }
 
-/// Runs an actor to its end. Nothing where it is over without a conclusion (a [`Person`]). Requests still under way
+/// Runs an actor to its end. Nothing where it is over without a conclusion (a [`Person`], an [`Appender`]). Requests still under way
 /// then are dropped.
 pub async fn run<A: Actor, T: Host, H: Hands>(
     actor: &mut A,

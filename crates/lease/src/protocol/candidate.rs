@@ -28,7 +28,6 @@ pub struct Candidate {
     pub(super) signal: Option<(String, Duration)>,
     pub(super) signal_told: bool,
     started: Option<Duration>,
-    pub(super) announced: bool,
     pub(super) queued_behind: Option<String>,
     pub(super) ended_it: bool,
     reading: bool,
@@ -67,7 +66,6 @@ impl Candidate {
             signal: None,
             signal_told: false,
             started: None,
-            announced: false,
             queued_behind: None,
             ended_it: false,
             reading: false,
@@ -211,10 +209,7 @@ impl Candidate {
             .iter()
             .any(|e| matches!(e.event, Event::Signalled { .. }));
         match &sent.purpose {
-            Purpose::Announce => {
-                self.announced = true;
-                out.push(Effect::Say(format!("{} is ready", self.config.me)));
-            }
+            Purpose::Announce => out.push(Effect::Say(format!("{} is ready", self.config.me))),
             Purpose::Queue(behind) => {
                 self.queued_behind = Some(behind.clone());
                 out.push(Effect::Say(format!(

@@ -13,6 +13,7 @@
 //! before that first send. Clocks differ by at most a tenth in rate, and D + kill <= L / 1.1 ([`crate::Timing::check`]),
 //! so the tree is dead before the standby's claim can be sent.
 
+mod appender;
 mod candidate;
 mod closer;
 mod conclusion;
@@ -32,6 +33,7 @@ use std::{sync::Arc, time::Duration};
 
 use ledger::Timestamp;
 
+pub use appender::{Appender, AppenderConfig, AppenderEnd};
 pub use candidate::Candidate;
 pub use conclusion::{Conclusion, Verdict};
 pub use config::{CandidateConfig, Rerun, WatcherConfig};

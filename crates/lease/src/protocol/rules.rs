@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use ledger::{Deployment, DeploymentState, Outcome, Role, TakeoverReason, Tip};
+use ledger::{
+    Deployment, DeploymentState, FailureReason, Outcome, Party, Role, TakeoverReason, Tip,
+};
 
 use super::{CandidateConfig, PRIMARY_READY_WITHIN, Rerun, STOP_NOTICE, view::View};
 use crate::{Phase, Record};
@@ -28,6 +30,25 @@ pub(super) fn another_is_left(
     state: Option<&DeploymentState>,
 ) -> bool {
     (1..=candidates).any(|c| c != me && is_left(c, candidates, Some(record), state))
+}
+
+/// Who has the number of a candidate, where that is another process than `instance`.
+pub(super) fn number_taken<'a>(
+    state: Option<&'a DeploymentState>,
+    candidate: u32,
+    instance: &str,
+) -> Option<&'a Party> {
+    let known = state?.announced.get(&candidate)?;
+    (known.instance != instance).then_some(&known.party)
+}
+
+/// How the watched deployment ended, why, and one sentence for people, where it has: the ledger says so, or the lease,
+/// whose own phase tells as much.
+pub(super) fn end_of(view: &View) -> Option<(Outcome, Option<FailureReason>, String)> {
+    let by_ledger = |s: &DeploymentState| Some((s.outcome?, s.reason, s.detail.clone()));
+    view.deployment()
+        .and_then(by_ledger)
+        .or_else(|| Some((view.ended()?, None, String::new())))
 }
 
 /// Whether a later run of the same workflow and ref has run its command already.

@@ -19,11 +19,20 @@ impl Candidate {
         let me = config.me.candidate;
         let state = view.deployment();
         let claimed = state.is_some_and(|s| s.claimed);
-        if let Some(over) = self.is_over(view, state) {
-            return Intent::Finish(over);
+        if let Some((outcome, reason, detail)) = rules::end_of(view) {
+            return Intent::Finish(Conclusion::Over {
+                outcome,
+                reason,
+                detail,
+                by_me: self.ended_it,
+            });
         }
+        let mine = state.and_then(|s| s.announced.get(&me));
+        let taken = rules::number_taken(state, me, &config.instance);
         if let Some((name, _)) = &self.signal {
-            if self.announced && !self.signal_told {
+            // An earlier step of this leg may have announced it.
+            let untold = mine.is_some_and(|c| !c.signalled) && !self.signal_told;
+            if untold && taken.is_none() {
                 let event = Event::Signalled {
                     signal: name.clone(),
                 };
@@ -31,11 +40,8 @@ impl Candidate {
             }
             return Intent::Finish(self.signalled(name, false));
         }
-        let mine = state.and_then(|s| s.announced.get(&me));
-        if let Some(other) = mine.filter(|c| c.instance != config.instance) {
-            return Intent::Finish(Conclusion::NumberTaken {
-                by: other.party.clone(),
-            });
+        if let Some(by) = taken {
+            return Intent::Finish(Conclusion::NumberTaken { by: by.clone() });
         }
         let tip = &view.snapshot.tip;
         if !claimed
@@ -79,28 +85,6 @@ impl Candidate {
             Some(record) => self.queueing(now, started, view, record),
             None => self.facing_a_free_lease(now, started, view),
         }
-    }
-
-    fn is_over(&self, view: &View, state: Option<&DeploymentState>) -> Option<Conclusion> {
-        if let Some((state, outcome)) = state.and_then(|s| Some((s, s.outcome?))) {
-            let (reason, detail) = (state.reason, state.detail.clone());
-            return Some(Conclusion::Over {
-                outcome,
-                reason,
-                detail,
-                by_me: self.ended_it,
-            });
-        }
-        let record = view
-            .record()
-            .filter(|r| r.deployment.id == self.config.deployment.id)?;
-        let outcome = record.phase.outcome()?;
-        Some(Conclusion::Over {
-            outcome,
-            reason: None,
-            detail: String::new(),
-            by_me: false,
-        })
     }
 
     /// The record is another candidate's of our own deployment.
@@ -235,10 +219,7 @@ impl Candidate {
     }
 
     fn append(&self, purpose: Purpose, view: &View, event: Event) -> Intent {
-        let token = view
-            .record()
-            .filter(|r| r.deployment.id == self.config.deployment.id)
-            .map_or(0, |r| r.token);
+        let token = view.token_in_force();
         let draft = rows::draft(&self.config.deployment, &self.config.me, token, event);
         Intent::write(purpose, None, vec![draft])
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ledger::DeploymentState;
+use ledger::{DeploymentState, Outcome};
 
 use crate::{
     Record,
@@ -115,6 +115,19 @@ impl View {
 
     pub(super) fn record(&self) -> Option<&Record> {
         self.snapshot.record.as_ref()
+    }
+
+    /// The fencing token in force for the watched deployment; 0 where the lease is not with it.
+    pub(super) fn token_in_force(&self) -> u64 {
+        self.record()
+            .filter(|r| r.deployment.id == self.watched)
+            .map_or(0, |r| r.token)
+    }
+
+    /// The lease's record, where it tells the end of the watched deployment.
+    pub(super) fn ended(&self) -> Option<Outcome> {
+        let own = self.record().filter(|r| r.deployment.id == self.watched)?;
+        own.phase.outcome()
     }
 
     /// The watched deployment, as far as the ledger knows it.

@@ -5,6 +5,7 @@
     reason = "a test ends with a panic"
 )]
 
+mod appending;
 mod closers;
 mod free;
 mod gates;
@@ -12,5 +13,6 @@ mod holding;
 mod lane;
 mod leaving;
 mod play;
+mod preflight;
 mod queue;
 mod standby;

@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use lease::{
     LockName, OnPrimaryLost, Phase, Policy, Record, Timing,
     protocol::{
-        Candidate, CandidateConfig, Command, Conclusion, Effect, Ended, Input, Now, Person,
-        PersonConfig, PersonEnd, Request, Rerun, SwapAnswer, Watcher, WatcherConfig,
+        Appender, AppenderConfig, AppenderEnd, Candidate, CandidateConfig, Command, Conclusion,
+        Effect, Ended, Input, Now, Person, PersonConfig, PersonEnd, Request, Rerun, SwapAnswer,
+        Watcher, WatcherConfig,
     },
     store::{Snapshot, StoreError, Version, Write},
 };
@@ -37,6 +38,25 @@ pub(crate) enum Net {
 enum Actor {
     Candidate(Box<Candidate>),
     Watcher(Box<Watcher>),
+    Appender(Box<Appender>),
+}
+
+impl Actor {
+    fn wake_at(&self) -> Duration {
+        match self {
+            Actor::Candidate(actor) => actor.wake_at(),
+            Actor::Watcher(actor) => actor.wake_at(),
+            Actor::Appender(actor) => actor.wake_at(),
+        }
+    }
+
+    fn step(&mut self, now: Now, nonce: &str, input: Input) -> Vec<Effect> {
+        match self {
+            Actor::Candidate(actor) => actor.step(now, nonce, input),
+            Actor::Watcher(actor) => actor.step(now, nonce, input),
+            Actor::Appender(actor) => actor.step(now, nonce, input),
+        }
+    }
 }
 
 pub(crate) struct Leg {
@@ -55,6 +75,39 @@ pub(crate) struct Leg {
     pub(crate) fed: Vec<Duration>,
     pub(crate) end: Option<Conclusion>,
     late: Vec<(Duration, Input)>,
+}
+
+impl Leg {
+    fn new(actor: Actor, party: Option<Party>, deployment: Deployment) -> Self {
+        Leg {
+            actor,
+            party,
+            deployment,
+            net: Net::Fine,
+            sees: None,
+            alive: true,
+            outbox: Vec::new(),
+            sends: Vec::new(),
+            reads: Vec::new(),
+            started: Vec::new(),
+            stops: Vec::new(),
+            fed: Vec::new(),
+            end: None,
+            late: Vec::new(),
+        }
+    }
+
+    /// How it ended, for one that only adds to the ledger.
+    pub(crate) fn told(&self) -> Option<&AppenderEnd> {
+        match &self.actor {
+            Actor::Appender(actor) => actor.end(),
+            Actor::Candidate(_) | Actor::Watcher(_) => None,
+        }
+    }
+
+    fn goes_on(&self) -> bool {
+        self.alive && self.end.is_none() && self.told().is_none()
+    }
 }
 
 pub(crate) struct Play {
@@ -119,6 +172,20 @@ pub(crate) fn config(run: u64, number: u32) -> CandidateConfig {
     }
 }
 
+/// What a preflight tells of the leg `of`.
+pub(crate) fn preflight(of: &CandidateConfig, result: PreflightResult) -> Vec<Event> {
+    let announced = Event::Announced {
+        candidates: of.candidates,
+        instance: of.instance.clone(),
+    };
+    let failed = if result == PreflightResult::Fail {
+        vec!["runner.disk".to_owned()]
+    } else {
+        Vec::new()
+    };
+    vec![announced, Event::Preflight { result, failed }]
+}
+
 impl Play {
     pub(crate) fn new() -> Self {
         let (store, chain) = (Snapshot::default(), Vec::new());
@@ -171,23 +238,36 @@ impl Play {
         )
     }
 
-    fn enter(&mut self, actor: Actor, party: Option<Party>, deployment: Deployment) -> usize {
+    /// A step of the leg `of` tells the ledger of `events`; `net` is how its requests fare from the start.
+    pub(crate) fn tells(&mut self, of: &CandidateConfig, events: Vec<Event>, net: Net) -> usize {
+        let config = AppenderConfig {
+            deployment: of.deployment.clone(),
+            by: Some(of.me.clone()),
+            instance: of.instance.clone(),
+            events,
+            resend_after: secs(1),
+            patience: secs(60),
+        };
+        let index = self.legs.len();
         self.legs.push(Leg {
-            actor,
-            party,
-            deployment,
-            net: Net::Fine,
-            sees: None,
-            alive: true,
-            outbox: Vec::new(),
-            sends: Vec::new(),
-            reads: Vec::new(),
-            started: Vec::new(),
-            stops: Vec::new(),
-            fed: Vec::new(),
-            end: None,
-            late: Vec::new(),
+            net,
+            ..Leg::new(
+                Actor::Appender(Box::new(Appender::new(config))),
+                Some(of.me.clone()),
+                of.deployment.clone(),
+            )
         });
+        self.tell(index, Input::Tick);
+        index
+    }
+
+    /// The preflight of the leg `of`, as its action does it: the announcement and what came of it.
+    pub(crate) fn preflight(&mut self, of: &CandidateConfig, result: PreflightResult) -> usize {
+        self.tells(of, preflight(of, result), Net::Fine)
+    }
+
+    fn enter(&mut self, actor: Actor, party: Option<Party>, deployment: Deployment) -> usize {
+        self.legs.push(Leg::new(actor, party, deployment));
         let index = self.legs.len() - 1;
         self.tell(index, Input::Tick);
         index
@@ -197,10 +277,7 @@ impl Play {
     pub(crate) fn run(&mut self, seconds: u64) {
         let end = self.now + secs(seconds);
         let due = |leg: &Leg| {
-            let wake = match &leg.actor {
-                Actor::Candidate(actor) => actor.wake_at(),
-                Actor::Watcher(actor) => actor.wake_at(),
-            };
+            let wake = leg.actor.wake_at();
             leg.late
                 .iter()
                 .map(|(at, _)| *at)
@@ -209,7 +286,7 @@ impl Play {
                 .unwrap_or(wake)
         };
         while let Some((at, index)) = (0..self.legs.len())
-            .filter(|i| self.legs[*i].alive && self.legs[*i].end.is_none())
+            .filter(|i| self.legs[*i].goes_on())
             .map(|i| (due(&self.legs[i]), i))
             .min()
             .filter(|(at, _)| *at <= end)
@@ -227,7 +304,7 @@ impl Play {
     pub(crate) fn tell(&mut self, index: usize, input: Input) {
         let mut inputs = vec![input];
         let mut steps = 0;
-        while !inputs.is_empty() && self.legs[index].end.is_none() && self.legs[index].alive {
+        while !inputs.is_empty() && self.legs[index].goes_on() {
             let input = inputs.remove(0);
             steps += 1;
             assert!(steps < 100, "it never comes to rest");
@@ -237,11 +314,7 @@ impl Play {
                 boot: self.now,
                 wall: Timestamp(self.now.as_millis() as u64),
             };
-            let effects = match &mut self.legs[index].actor {
-                Actor::Candidate(actor) => actor.step(now, &nonce, input),
-                Actor::Watcher(actor) => actor.step(now, &nonce, input),
-            };
-            for effect in effects {
+            for effect in self.legs[index].actor.step(now, &nonce, input) {
                 inputs.extend(self.carry_out(index, effect));
             }
         }

@@ -1,0 +1,291 @@
+//! Steps that only add to the ledger: what they tell, once, and when they tell nothing.
+
+use lease::{
+    Phase,
+    protocol::{AppenderEnd, Input, SwapAnswer},
+    store::StoreError,
+};
+use ledger::{Event, Outcome, PreflightResult};
+
+use crate::play::{Net, PRIMARY, Play, STANDBY, config, preflight, secs};
+
+fn announced(event: &Event) -> bool {
+    matches!(event, Event::Announced { .. })
+}
+
+fn judged(event: &Event) -> bool {
+    matches!(event, Event::Preflight { .. })
+}
+
+fn timed_out() -> SwapAnswer {
+    SwapAnswer::Unknown(StoreError::TimedOut {
+        place: "here".to_owned(),
+        after: secs(3),
+    })
+}
+
+/// A preflight that passes, with its first write waiting in the outbox.
+fn waiting(play: &mut Play) -> usize {
+    let leg = config(1, 2);
+    let events = preflight(&leg, PreflightResult::Pass);
+    let teller = play.tells(&leg, events, Net::Manual);
+    assert_eq!(play.legs[teller].outbox.len(), 1);
+    teller
+}
+
+#[test]
+fn everything_is_told_by_one_swap_that_leaves_the_lease_alone() {
+    let mut play = Play::new();
+    let teller = play.preflight(&config(1, 1), PreflightResult::Pass);
+    assert_eq!(play.chain.len(), 2);
+    assert!(announced(&play.chain[0].event) && judged(&play.chain[1].event));
+    assert_eq!(play.chain[0].nonce, play.chain[1].nonce);
+    assert_eq!(play.chain[1].by, Some(config(1, 1).me));
+    assert!(
+        play.legs[teller]
+            .sends
+            .iter()
+            .all(|(_, w)| w.record.is_none())
+    );
+    assert_eq!(
+        (&play.store.record, &play.store.version.lease),
+        (&None, &None)
+    );
+    let Some(AppenderEnd::Done(snapshot)) = play.legs[teller].told() else {
+        panic!("{:?}", play.legs[teller].told());
+    };
+    assert_eq!(**snapshot, play.store, "it ends with what stands now");
+}
+
+#[test]
+fn an_announcement_that_stands_there_already_is_not_repeated() {
+    let mut play = Play::new();
+    play.preflight(&config(1, 1), PreflightResult::Pass);
+    play.preflight(&config(1, 1), PreflightResult::Fail);
+    assert_eq!((play.count(announced), play.count(judged)), (1, 2));
+}
+
+#[test]
+fn where_nothing_is_left_to_tell_nothing_is_written() {
+    let mut play = Play::new();
+    let leg = config(1, 1);
+    play.preflight(&leg, PreflightResult::Pass);
+    let signal = Event::Signalled {
+        signal: "SIGINT".to_owned(),
+    };
+    play.tells(&leg, vec![signal.clone()], Net::Fine);
+    let before = play.chain.clone();
+    let mut again = preflight(&leg, PreflightResult::Pass);
+    again.truncate(1);
+    again.push(signal);
+    let teller = play.tells(&leg, again, Net::Fine);
+    assert_eq!(play.chain, before);
+    assert!(matches!(
+        play.legs[teller].told(),
+        Some(AppenderEnd::Done(_))
+    ));
+}
+
+#[test]
+fn nothing_is_told_after_the_deployments_end() {
+    let mut play = Play::pair(|_| {});
+    play.succeeds(PRIMARY);
+    play.run(1);
+    assert_eq!(play.phase(), Phase::Succeeded);
+    let before = play.chain.clone();
+    let teller = play.preflight(&config(1, 3), PreflightResult::Fail);
+    assert_eq!(play.chain, before);
+    assert!(matches!(
+        play.legs[teller].told(),
+        Some(AppenderEnd::Finished {
+            outcome: Outcome::Succeeded,
+            ..
+        })
+    ));
+}
+
+#[test]
+fn nothing_is_told_under_a_number_that_another_process_has() {
+    let mut play = Play::pair(|_| {});
+    let before = play.chain.clone();
+    let mut twin = config(1, 2);
+    twin.instance = "another".to_owned();
+    let teller = play.preflight(&twin, PreflightResult::Fail);
+    assert_eq!(play.chain, before);
+    let Some(AppenderEnd::NumberTaken { by }) = play.legs[teller].told() else {
+        panic!("{:?}", play.legs[teller].told());
+    };
+    assert_eq!(*by, config(1, 2).me);
+}
+
+#[test]
+fn an_entry_carries_the_token_in_force_for_its_deployment() {
+    let mut play = Play::pair(|_| {});
+    play.preflight(&config(1, 3), PreflightResult::Pass);
+    play.preflight(&config(2, 1), PreflightResult::Pass);
+    let tokens: Vec<_> = play
+        .chain
+        .iter()
+        .filter(|e| judged(&e.event))
+        .map(|e| e.token)
+        .collect();
+    assert_eq!(tokens, [1, 0]);
+}
+
+#[test]
+fn a_ledger_that_moved_is_read_and_judged_anew() {
+    let mut play = Play::new();
+    let teller = waiting(&mut play);
+    let write = play.legs[teller].outbox[0].clone();
+    // The leg's own announcement comes first, by its next step: it need not be told any more.
+    play.legs[teller].net = Net::Fine;
+    play.join(config(1, 2));
+    let nonce = write.nonce.clone();
+    let result = play.swap(&write);
+    assert!(matches!(result, SwapAnswer::Lost));
+    play.tell(teller, Input::Swapped { nonce, result });
+    play.run(1);
+    assert_eq!((play.count(announced), play.count(judged)), (1, 1));
+    assert_eq!(play.legs[teller].reads.len(), 2);
+    assert!(matches!(
+        play.legs[teller].told(),
+        Some(AppenderEnd::Done(_))
+    ));
+}
+
+#[test]
+fn an_end_that_came_first_is_not_written_behind() {
+    let mut play = Play::pair(|_| {});
+    let teller = waiting(&mut play);
+    play.succeeds(PRIMARY);
+    play.run(1);
+    assert_eq!(play.phase(), Phase::Succeeded);
+    let write = play.legs[teller].outbox[0].clone();
+    let nonce = write.nonce.clone();
+    let result = play.swap(&write);
+    play.tell(teller, Input::Swapped { nonce, result });
+    play.run(2);
+    assert_eq!(play.count(judged), 0);
+    assert!(matches!(
+        play.legs[teller].told(),
+        Some(AppenderEnd::Finished { .. })
+    ));
+}
+
+#[test]
+fn a_rejection_decides_nothing_where_the_ledger_shows_our_nonce() {
+    let mut play = Play::new();
+    let teller = waiting(&mut play);
+    let write = play.legs[teller].outbox[0].clone();
+    play.swap(&write);
+    play.preflight(&config(1, 1), PreflightResult::Pass);
+    let (nonce, result) = (write.nonce.clone(), SwapAnswer::Lost);
+    play.tell(teller, Input::Swapped { nonce, result });
+    play.run(1);
+    assert_eq!(play.count(judged), 2, "one of each leg");
+    assert!(matches!(
+        play.legs[teller].told(),
+        Some(AppenderEnd::Done(_))
+    ));
+}
+
+#[test]
+fn a_lost_answer_is_read_back_and_not_told_again() {
+    let mut play = Play::new();
+    let teller = waiting(&mut play);
+    let write = play.legs[teller].outbox[0].clone();
+    play.swap(&write);
+    let nonce = write.nonce.clone();
+    let result = timed_out();
+    play.tell(teller, Input::Swapped { nonce, result });
+    play.run(1);
+    assert_eq!(play.count(judged), 1);
+    assert!(matches!(
+        play.legs[teller].told(),
+        Some(AppenderEnd::Done(_))
+    ));
+}
+
+#[test]
+fn an_unanswered_write_is_sent_again_as_it_is_and_at_most_four_at_once() {
+    let mut play = Play::new();
+    let teller = waiting(&mut play);
+    play.run(30);
+    let outbox = &play.legs[teller].outbox;
+    assert_eq!(outbox.len(), 4);
+    assert!(outbox.iter().all(|w| **w == *outbox[0]));
+}
+
+#[test]
+fn a_heartbeat_in_between_costs_neither_the_holder_nor_the_step_anything() {
+    let mut play = Play::pair(|_| {});
+    let teller = waiting(&mut play);
+    let before = play.record().nonce.clone();
+    play.run(11);
+    assert_ne!(play.record().nonce, before, "the holder has renewed");
+    let write = play.legs[teller].outbox[0].clone();
+    let nonce = write.nonce.clone();
+    let result = play.swap(&write);
+    play.tell(teller, Input::Swapped { nonce, result });
+    assert!(matches!(
+        play.legs[teller].told(),
+        Some(AppenderEnd::Done(_))
+    ));
+    play.run(60);
+    assert_eq!(play.legs[PRIMARY].stops, []);
+    assert_eq!(play.phase(), Phase::Deploying);
+    assert_eq!(play.legs[STANDBY].end, None);
+}
+
+#[test]
+fn a_read_that_shows_an_earlier_chain_decides_nothing() {
+    let mut play = Play::new();
+    let earlier = play.store.clone();
+    play.join(config(1, 1));
+    let teller = waiting(&mut play);
+    let write = play.legs[teller].outbox[0].clone();
+    play.swap(&write);
+    play.legs[teller].sees = Some(earlier);
+    let (nonce, result) = (write.nonce.clone(), SwapAnswer::Lost);
+    play.tell(teller, Input::Swapped { nonce, result });
+    play.run(3);
+    assert_eq!(play.legs[teller].told(), None);
+    play.legs[teller].sees = None;
+    play.run(3);
+    assert_eq!(play.count(judged), 1);
+    assert!(matches!(
+        play.legs[teller].told(),
+        Some(AppenderEnd::Done(_))
+    ));
+}
+
+#[test]
+fn a_store_out_of_reach_is_given_up_after_the_patience() {
+    let leg = config(1, 1);
+    let mut play = Play::new();
+    let unread = play.tells(&leg, preflight(&leg, PreflightResult::Pass), Net::Cut);
+    let unwritten = waiting(&mut play);
+    play.legs[unwritten].net = Net::Cut;
+    play.run(59);
+    for teller in [unread, unwritten] {
+        assert_eq!(play.legs[teller].told(), None);
+    }
+    play.run(4);
+    for teller in [unread, unwritten] {
+        let told = play.legs[teller].told();
+        assert!(matches!(told, Some(AppenderEnd::StoreLost(e)) if e.is_passing()));
+        assert!(play.legs[teller].reads.len() <= 22, "it does not hurry");
+    }
+}
+
+#[test]
+fn a_refusal_is_not_waited_out() {
+    let leg = config(1, 1);
+    let mut play = Play::new();
+    let events = preflight(&leg, PreflightResult::Pass);
+    let teller = play.tells(&leg, events, Net::Refused);
+    assert!(matches!(
+        play.legs[teller].told(),
+        Some(AppenderEnd::StoreLost(StoreError::Denied { .. }))
+    ));
+}
