@@ -5,6 +5,7 @@
 
 pub mod http;
 
+pub mod host;
 mod probe;
 
 pub use probe::{Answer, Observation, Probe, ProbeFuture};
