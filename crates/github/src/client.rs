@@ -1,36 +1,22 @@
-//! The client: one request at a time, with its deadline, its retries and the line between an answer and none.
+//! The client: what it needs to know, and what it knows of the server. How it asks is [`crate::transport`]'s.
 
 use std::{
-    collections::BTreeSet, convert::Infallible, error::Error as _, fmt, sync::Arc, time::Duration,
-};
-
-use http::{
-    HeaderMap, HeaderName, HeaderValue, StatusCode, Uri,
-    header::{ACCEPT, RETRY_AFTER, USER_AGENT},
-};
-use octocrab::{
-    AuthState, Octocrab, OctocrabBuilder,
-    service::middleware::{
-        auth_header::AuthHeaderLayer, base_uri::BaseUriLayer, extra_headers::ExtraHeadersLayer,
-        reqwest_connector::ReqwestConnector,
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
-use serde::{Deserialize, de::DeserializeOwned};
-use tokio::time::{Instant, timeout_at};
 
-use crate::{GitHubError, Job, Token, Unknown};
+use chrono::{DateTime, Utc};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Uri,
+    header::{ACCEPT, DATE, USER_AGENT},
+};
+use tokio::time::Instant;
 
-/// The most elements a page may have (<https://docs.github.com/rest/using-the-rest-api/using-pagination-in-the-rest-api>).
-const PAGE: usize = 100;
-
-/// More pages than the largest run has: a matrix makes at most 256 jobs.
-const PAGES: usize = 50;
-
-/// How often a question is asked again after a failure that may pass.
-const RETRIES: u32 = 2;
-
-/// How much of a foreign text an error repeats, in characters.
-const MESSAGE: usize = 200;
+use crate::{GitHubError, Token, transport::chain};
 
 /// What a client needs to know.
 #[derive(Clone, Debug)]
@@ -64,14 +50,23 @@ impl ClientOptions {
     }
 }
 
-/// A client of one GitHub server.
+/// A client of one GitHub server. Its clones share their connections, their count of requests and their clock.
 #[derive(Clone)]
 pub struct Client {
-    http: reqwest::Client,
-    base: Uri,
-    headers: Arc<Vec<(HeaderName, HeaderValue)>>,
-    authorization: HeaderValue,
-    options: Arc<ClientOptions>,
+    pub(crate) http: reqwest::Client,
+    pub(crate) base: Uri,
+    pub(crate) headers: Arc<Vec<(HeaderName, HeaderValue)>>,
+    pub(crate) authorization: HeaderValue,
+    pub(crate) options: Arc<ClientOptions>,
+    requests: Arc<AtomicU64>,
+    clock: Arc<Mutex<Option<Clock>>>,
+}
+
+/// What time GitHub said it was, and when by ours.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    said: DateTime<Utc>,
+    at: Instant,
 }
 
 impl Client {
@@ -109,224 +104,47 @@ impl Client {
             headers,
             authorization,
             options: Arc::new(options),
+            requests: Arc::default(),
+            clock: Arc::default(),
         })
     }
 
-    /// Every job of the newest attempt of run `run_id`, whether it ran in that attempt or was carried over from an
-    /// earlier one.
-    ///
-    /// `GET /repos/{owner}/{repo}/actions/runs/{run_id}/jobs?filter=latest`
-    /// (<https://docs.github.com/rest/actions/workflow-jobs#list-jobs-for-a-workflow-run>); the job's token needs
-    /// `actions: read`.
-    ///
-    /// # Errors
-    /// All of [`GitHubError`]; a list that is not whole is [`Unknown::Incomplete`].
-    pub async fn run_jobs(
-        &self,
-        owner: &str,
-        repo: &str,
-        run_id: u64,
-    ) -> Result<Vec<Job>, GitHubError> {
-        #[derive(Deserialize)]
-        struct Page {
-            total_count: usize,
-            jobs: Vec<Job>,
-        }
-        let deadline = Instant::now() + self.options.deadline;
-        let path = format!(
-            "/repos/{}/{}/actions/runs/{run_id}/jobs",
-            name(owner)?,
-            name(repo)?
-        );
-        let mut jobs: Vec<Job> = Vec::new();
-        let mut seen = BTreeSet::new();
-        let mut total = 0;
-        for page in 1..=PAGES {
-            // The first page is asked for without its number, as GitHub's own links do.
-            let number = if page == 1 {
-                String::new()
-            } else {
-                format!("&page={page}")
+    /// How many requests were sent so far, by this client and its clones: pages and retries count, redirects that the
+    /// HTTP client follows do not. What a caller proves its budget with.
+    pub fn requests_sent(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// What time it is at GitHub: the `Date` header of its newest answer and the time since. Nothing before the first
+    /// answer. Ages are computed with it, so that a host whose clock is wrong judges nothing wrong.
+    pub fn server_time(&self) -> Option<DateTime<Utc>> {
+        let clock = (*self.clock.lock().unwrap_or_else(PoisonError::into_inner))?;
+        Some(clock.said + clock.at.elapsed())
+    }
+
+    pub(crate) fn count_request(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Sets the clock by an answer. One that does not say the time changes nothing.
+    pub(crate) fn set_clock(&self, headers: &HeaderMap) {
+        let said = headers
+            .get(DATE)
+            .and_then(|date| date.to_str().ok())
+            .and_then(|date| DateTime::parse_from_rfc2822(date).ok());
+        if let Some(said) = said {
+            let clock = Clock {
+                said: said.to_utc(),
+                at: Instant::now(),
             };
-            let query = format!("filter=latest&per_page={PAGE}{number}");
-            let answer: Page = self.get(&path, &query, deadline).await?;
-            total = answer.total_count;
-            let last = answer.jobs.len() < PAGE;
-            // A job that is put in front while the pages are read moves others to the next page: they come twice.
-            jobs.extend(answer.jobs.into_iter().filter(|job| seen.insert(job.id)));
-            if last || jobs.len() >= total {
-                break;
-            }
-        }
-        if jobs.len() < total {
-            return Err(self.unknown(Unknown::Incomplete {
-                got: jobs.len(),
-                total,
-            }));
-        }
-        Ok(jobs)
-    }
-
-    /// Asks until there is an answer, the retries are used up, or `deadline` has passed. Only for requests that change
-    /// nothing: a write is never sent twice (design §11).
-    async fn get<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        query: &str,
-        deadline: Instant,
-    ) -> Result<T, GitHubError> {
-        let mut wait = self.options.retry_wait;
-        let mut retries = 0;
-        loop {
-            let error = match timeout_at(deadline, self.get_once(path, query)).await {
-                Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(error)) => error,
-                Err(_) => {
-                    return Err(self.unknown(Unknown::TimedOut {
-                        after: self.options.deadline,
-                    }));
-                }
-            };
-            // A wait that would pass the deadline is not begun: what was seen says more than "no answer in time".
-            if !may_pass(&error) || retries == RETRIES || Instant::now() + wait >= deadline {
-                return Err(error);
-            }
-            retries += 1;
-            tokio::time::sleep(wait).await;
-            wait *= 4;
+            *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(clock);
         }
     }
 
-    async fn get_once<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        query: &str,
-    ) -> Result<T, GitHubError> {
-        // The prefix of an Enterprise Server's address is put in front here, because octocrab leaves it out where the
-        // path happens to begin with the same letters.
-        let prefix = self.base.path().trim_end_matches('/');
-        let crab = self.crab();
-        let answer = crab
-            ._get(format!("{prefix}{path}?{query}"))
-            .await
-            .map_err(|e| self.broken(&e))?;
-        let (status, headers) = (answer.status(), answer.headers().clone());
-        let body = crab
-            .body_to_string(answer)
-            .await
-            .map_err(|e| self.broken(&e))?;
-        if status.is_success() {
-            return serde_json::from_str(&body).map_err(|e| {
-                self.unknown(Unknown::Unreadable {
-                    detail: self.shown(&e.to_string()),
-                })
-            });
-        }
-        Err(self.refused(path, status, &headers, &body))
-    }
-
-    /// octocrab's own part of the client. It belongs to the runtime that it was made on, and is cheap: connections are
-    /// kept by the HTTP client.
-    fn crab(&self) -> Octocrab {
-        let built: Result<Octocrab, Infallible> = OctocrabBuilder::new_empty()
-            .with_service(ReqwestConnector::new(self.http.clone()))
-            .with_layer(&ExtraHeadersLayer::new(Arc::clone(&self.headers)))
-            .with_layer(&BaseUriLayer::new(self.base.clone()))
-            .with_layer(&AuthHeaderLayer::new(
-                Some(self.authorization.clone()),
-                self.base.clone(),
-                self.base.clone(),
-            ))
-            .with_auth(AuthState::None)
-            .build();
-        match built {
-            Ok(crab) => crab,
-            Err(never) => match never {},
-        }
-    }
-
-    fn refused(
-        &self,
-        path: &str,
-        status: StatusCode,
-        headers: &HeaderMap,
-        body: &str,
-    ) -> GitHubError {
-        #[derive(Deserialize)]
-        struct Body {
-            message: String,
-        }
-        let message =
-            serde_json::from_str::<Body>(body).map_or_else(|_| body.to_owned(), |b| b.message);
-        let path = path.to_owned();
-        if rate_limited(status, headers, &message) {
-            return self.unknown(Unknown::RateLimited {
-                status: status.as_u16(),
-                retry_after: number(headers, RETRY_AFTER.as_str()).map(Duration::from_secs),
-                resets_at: number(headers, "x-ratelimit-reset"),
-            });
-        }
-        let message = self.shown(&message);
-        match status.as_u16() {
-            status @ 500.. => self.unknown(Unknown::Server { status }),
-            status @ (401 | 403) => GitHubError::Denied {
-                path,
-                status,
-                message,
-            },
-            404 => GitHubError::NotFound { path },
-            status => GitHubError::Unexpected {
-                path,
-                status,
-                message,
-            },
-        }
-    }
-
-    /// What a failure below HTTP says: octocrab hides the HTTP client's own error some layers down.
-    fn broken(&self, error: &octocrab::Error) -> GitHubError {
-        let mut at: &(dyn std::error::Error + 'static) = error;
-        loop {
-            if let Some(error) = at.downcast_ref::<reqwest::Error>() {
-                if error.is_timeout() {
-                    return self.unknown(Unknown::TimedOut {
-                        after: self.options.request_timeout,
-                    });
-                }
-                return self.unknown(Unknown::Network {
-                    detail: self.shown(&chain(error)),
-                });
-            }
-            match at.source() {
-                Some(source) => at = source,
-                None => {
-                    return self.unknown(Unknown::Network {
-                        detail: self.shown(&at.to_string()),
-                    });
-                }
-            }
-        }
-    }
-
-    fn unknown(&self, cause: Unknown) -> GitHubError {
-        GitHubError::Unknown {
-            place: self.base.to_string(),
-            cause,
-        }
-    }
-
-    /// A foreign text, fit to be shown: without the token, on one line, and short.
-    fn shown(&self, text: &str) -> String {
-        let text = self.options.token.out_of(text);
-        let mut line: String = text
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .take(MESSAGE)
-            .collect();
-        if text.chars().nth(MESSAGE).is_some() {
-            line.push('…');
-        }
-        line
+    /// Whether this is github.com, or a server of its kind (`api.<tenant>.ghe.com`), and not GitHub Enterprise Server,
+    /// whose API stands behind a prefix (<https://docs.github.com/enterprise-server/rest/using-the-rest-api/getting-started-with-the-rest-api>).
+    pub(crate) fn is_cloud(&self) -> bool {
+        self.base.path().trim_end_matches('/').is_empty()
     }
 }
 
@@ -353,60 +171,4 @@ fn base(url: &str) -> Result<Uri, GitHubError> {
         && uri.query().is_none()
         && !url.contains('#');
     if usable { Ok(uri) } else { Err(invalid()) }
-}
-
-/// An owner's or repository's name, which is a segment of a path and must not become two.
-fn name(name: &str) -> Result<&str, GitHubError> {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-    if name.is_empty() || name == "." || name == ".." || !name.bytes().all(allowed) {
-        return Err(GitHubError::InvalidName {
-            name: name.to_owned(),
-        });
-    }
-    Ok(name)
-}
-
-/// Whether asking once more may help.
-fn may_pass(error: &GitHubError) -> bool {
-    matches!(
-        error,
-        GitHubError::Unknown {
-            cause: Unknown::Server { .. } | Unknown::Network { .. } | Unknown::TimedOut { .. },
-            ..
-        }
-    )
-}
-
-/// <https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit>: 403 or 429,
-/// with nothing remaining, or with `retry-after`, or with words to that effect.
-fn rate_limited(status: StatusCode, headers: &HeaderMap, message: &str) -> bool {
-    match status {
-        StatusCode::TOO_MANY_REQUESTS => true,
-        StatusCode::FORBIDDEN => {
-            number(headers, "x-ratelimit-remaining") == Some(0)
-                || headers.contains_key(RETRY_AFTER)
-                || message.to_lowercase().contains("rate limit")
-        }
-        _ => false,
-    }
-}
-
-fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
-    headers.get(name)?.to_str().ok()?.trim().parse().ok()
-}
-
-/// An error of the HTTP client with its causes, without the address.
-fn chain(error: &reqwest::Error) -> String {
-    let mut text = if error.is_connect() {
-        "no connection".to_owned()
-    } else {
-        "the connection broke".to_owned()
-    };
-    let mut at = error.source();
-    while let Some(source) = at {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        at = source.source();
-    }
-    text
 }

@@ -16,7 +16,7 @@ pub enum GitHubError {
         cause: Unknown,
     },
     /// GitHub knows the token not, or does not let it (401, and 403 without a rate limit).
-    #[error("get access to {path} at GitHub (HTTP {status}): {message}")]
+    #[error("get access to {path} at GitHub (HTTP {status}): {message}; {mend}")]
     Denied {
         /// The path that was asked for.
         path: String,
@@ -24,12 +24,18 @@ pub enum GitHubError {
         status: u16,
         /// GitHub's own words.
         message: String,
+        /// What to do about it: which permission is missing, and which token can have it.
+        mend: String,
     },
     /// There is no such thing, or the token may not see it: GitHub says 404 for both.
-    #[error("find {path} at GitHub, or the token may not see it (HTTP 404)")]
+    #[error("find {path} at GitHub, or the token may not see it (HTTP 404): {message}; {mend}")]
     NotFound {
         /// The path that was asked for.
         path: String,
+        /// GitHub's own words.
+        message: String,
+        /// What to do where the thing exists: which permission is missing, and which token can have it.
+        mend: String,
     },
     /// A status that GitHub's description does not give for this request.
     #[error("make sense of GitHub's answer to {path} (HTTP {status}): {message}")]
@@ -49,8 +55,8 @@ pub enum GitHubError {
         /// The address, without what may be a credential.
         url: String,
     },
-    /// An owner or repository whose name GitHub would not allow.
-    #[error("ask GitHub about {name:?}: this is not an owner's or a repository's name")]
+    /// An owner, a repository or another thing whose name cannot be part of an address of GitHub's API.
+    #[error("ask GitHub about {name:?}: this is not a name that its addresses can hold")]
     InvalidName {
         /// The name.
         name: String,

@@ -5,7 +5,9 @@
 //! required but real answers leave out or null is optional here, and a value that is new to us is kept as "unknown".
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+
+use crate::{Client, GitHubError, moment::moment, resource::Resource};
 
 /// One job of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -122,12 +124,27 @@ impl Job {
     }
 }
 
-/// Reads a moment; one that cannot be read is one that is not known.
-fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
-    let text = Option::<String>::deserialize(deserializer)?;
-    Ok(text
-        .and_then(|text| DateTime::parse_from_rfc3339(&text).ok())
-        .map(|at| at.to_utc()))
+impl Client {
+    /// Every job of the newest attempt of run `run_id`, whether it ran in that attempt or was carried over from an
+    /// earlier one.
+    ///
+    /// `GET /repos/{owner}/{repo}/actions/runs/{run_id}/jobs?filter=latest`
+    /// (<https://docs.github.com/rest/actions/workflow-jobs#list-jobs-for-a-workflow-run>); the job's token needs
+    /// `actions: read`.
+    ///
+    /// # Errors
+    /// All of [`GitHubError`]; a list that is not whole is [`Unknown::Incomplete`](crate::Unknown::Incomplete).
+    pub async fn run_jobs(
+        &self,
+        owner: &str,
+        repo: &str,
+        run_id: u64,
+    ) -> Result<Vec<Job>, GitHubError> {
+        let path = format!("/actions/runs/{run_id}/jobs");
+        let what = Resource::of_repository(owner, repo, &path, "actions: read")?;
+        self.listed(&what, "filter=latest", |job: &Job| job.id)
+            .await
+    }
 }
 
 #[cfg(test)]

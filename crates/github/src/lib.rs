@@ -8,14 +8,32 @@
 //! Not responsible for: what follows from an answer. Nothing that GitHub says enters the lease's safety
 //! (design §4 rule 7).
 
+mod branch;
 mod client;
+mod concurrency;
+mod environment;
 mod error;
 mod job;
+mod moment;
+mod pages;
 mod rerun;
+mod resource;
+mod run;
+mod runner;
+mod secret;
 mod token;
+mod transport;
 
+pub use branch::{Branch, BranchProtection, BranchRule};
 pub use client::{Client, ClientOptions};
+pub use concurrency::{ActiveGroup, ConcurrencyGroup, GroupMember, MemberStatus, Occupancy};
+pub use environment::{
+    Deployment, Environment, PendingDeployment, ProtectionRule, Review, ReviewState, Reviewer,
+};
 pub use error::{GitHubError, Unknown};
 pub use job::{Conclusion, Job, Status};
 pub use rerun::{OurJob, Rerun, Unclear, rerun_kind, runs_alone};
+pub use run::{Cancel, Created, Run, RunFilter, RunStatus};
+pub use runner::{Runner, RunnerGroup, RunnerStatus};
+pub use secret::Secret;
 pub use token::{InvalidToken, Token};

@@ -297,12 +297,10 @@ async fn a_refusal_that_is_no_rate_limit_is_an_answer() {
         assert_eq!(asked(&server).await, 1);
     }
     let server = answering(ResponseTemplate::new(404)).await;
-    assert_eq!(
+    assert!(matches!(
         ask(&server).await.unwrap_err(),
-        GitHubError::NotFound {
-            path: JOBS.to_owned()
-        }
-    );
+        GitHubError::NotFound { path, .. } if path == JOBS
+    ));
     let server = answering(ResponseTemplate::new(418)).await;
     assert!(matches!(
         ask(&server).await.unwrap_err(),
