@@ -73,6 +73,8 @@ pub struct Input {
     /// An expression that is action.yml's default, such as `${{ matrix.candidate }}`. GitHub evaluates it before the
     /// program starts; where it comes out empty, `default` holds.
     pub expression: Option<&'static str>,
+    /// Whether action.yml is silent about `default`, so that a file of settings can come between it and the workflow.
+    pub undeclared: bool,
     /// Whether it must be set, in every mode it belongs to.
     pub required: bool,
     /// The modes it belongs to; empty means every mode.
@@ -92,6 +94,7 @@ impl Input {
             name,
             default: None,
             expression: None,
+            undeclared: false,
             required: false,
             modes: &[],
             secret: false,
@@ -111,6 +114,15 @@ impl Input {
     #[must_use]
     pub const fn with_expression(mut self, expression: &'static str) -> Self {
         self.expression = Some(expression);
+        self
+    }
+
+    /// The same input with a default that action.yml does not declare: an input that action.yml fills in looks like
+    /// one that the workflow set, and would win over a file of settings.
+    #[must_use]
+    pub const fn with_undeclared_default(mut self, text: &'static str) -> Self {
+        self.default = Some(text);
+        self.undeclared = true;
         self
     }
 
@@ -147,6 +159,7 @@ impl Input {
 
     /// What action.yml must have as its default; `None` where it needs none.
     pub fn declared_default(&self) -> Option<&'static str> {
-        self.expression.or(self.default)
+        let default = if self.undeclared { None } else { self.default };
+        self.expression.or(default)
     }
 }

@@ -61,7 +61,7 @@ mod parse;
 mod parsed;
 pub mod redact;
 mod secret;
-mod suggest;
+pub mod suggest;
 pub mod summary;
 mod table;
 #[cfg(test)]

@@ -2,22 +2,32 @@
 //!
 //! Not responsible for the wording around it.
 
+/// How many letters make a beginning.
+const BEGINNING: usize = 3;
+
 /// The candidate nearest to `name`, where one is near enough to be a slip of the fingers: at most a third of the
-/// letters differ, and at most three.
-pub(crate) fn nearest<'a>(
-    name: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+/// letters differ, and at most three; or the only one that begins with it.
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A pasted text is no slip of the fingers, and the distance costs the product of both lengths.
     if name.chars().count() > 64 {
         return None;
     }
+    let candidates: Vec<&str> = candidates.into_iter().collect();
     let (distance, nearest) = candidates
-        .into_iter()
-        .map(|candidate| (distance(name, candidate), candidate))
+        .iter()
+        .map(|candidate| (distance(name, candidate), *candidate))
         .min_by_key(|(d, _)| *d)?;
     let allowed = (nearest.chars().count().max(name.chars().count()) / 3).clamp(1, 3);
-    (distance <= allowed).then_some(nearest)
+    if distance <= allowed {
+        return Some(nearest);
+    }
+    let mut longer = candidates
+        .iter()
+        .filter(|candidate| name.len() >= BEGINNING && candidate.starts_with(name));
+    match (longer.next(), longer.next()) {
+        (Some(only), None) => Some(only),
+        _ => None,
+    }
 }
 
 /// The number of letters to insert, remove, replace, or swap with their neighbour (optimal string alignment).

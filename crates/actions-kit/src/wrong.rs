@@ -67,6 +67,15 @@ impl WrongInputs {
         }
     }
 
+    /// Gives findings another name, where `other` has one: what was set in a file is looked for there.
+    pub fn rename(&mut self, other: impl Fn(&str) -> Option<String>) {
+        for finding in &mut self.findings {
+            if let Some(name) = other(&finding.name) {
+                finding.name = self.redactor.redact(&name).into_owned();
+            }
+        }
+    }
+
     /// The findings so far.
     pub fn findings(&self) -> &[WrongInput] {
         &self.findings

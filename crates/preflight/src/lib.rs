@@ -1,5 +1,13 @@
-//! `preflight`: every reason not to deploy, at once, with its mend.
+//! `preflight`: every reason not to deploy, at once, with its mend (design §8).
+//!
+//! The library is what the program is made of and what tests hold against the documents: the table of inputs, the
+//! catalogue of checks, and the checks. Measuring is the `probes`, `github` and `inventory` crates' work.
 
+pub mod catalogue;
 pub mod finding;
+mod inputs;
+pub mod selection;
+pub mod settings_file;
 
 pub use finding::{Finding, Part, Status};
+pub use inputs::TABLE;

@@ -130,7 +130,7 @@ fn differs(text: &str, name: &str, table: &str) -> Option<String> {
 }
 
 fn default_of(input: &Input) -> String {
-    match (input.declared_default(), input.required) {
+    match (input.declared_default().or(input.default), input.required) {
         (Some(default), _) => markdown::code(default),
         (None, true) => String::from("**required**"),
         (None, false) => String::new(),
