@@ -58,15 +58,20 @@ pub(super) fn superseded_by(config: &CandidateConfig, tip: &Tip) -> Option<u64> 
 }
 
 /// An earlier attempt of the same run whose success makes this one deploy nothing (design §4): for a partial re-run
-/// every one, where GitHub cannot be asked only one that is still the last that ran.
+/// every one, where GitHub cannot be asked only one that is still the last that ran. An attempt that was announced, never
+/// claimed, and ended by nobody deployed nothing by this very rule: what it went by counts.
 pub(super) fn deployed_already<'a>(
     rerun: Rerun,
     deployment: &Deployment,
     tip: &'a Tip,
 ) -> Option<&'a DeploymentState> {
-    let earlier = tip
-        .earlier_attempt(deployment)
-        .filter(|d| d.outcome == Some(Outcome::Succeeded))?;
+    let mut earlier = tip.earlier_attempt(deployment)?;
+    while !earlier.claimed && !earlier.finished() {
+        earlier = tip.earlier_attempt(&earlier.deployment)?;
+    }
+    if earlier.outcome != Some(Outcome::Succeeded) {
+        return None;
+    }
     match rerun {
         Rerun::First | Rerun::Full => None,
         Rerun::Partial | Rerun::Alone => Some(earlier),

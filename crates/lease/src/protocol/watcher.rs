@@ -304,6 +304,17 @@ impl Watcher {
                 self.end_unclaimed(Outcome::Failed, Some(FailureReason::Abandoned), detail)
             };
         }
+        let (rerun, tip) = (self.config.rerun, &view.snapshot.tip);
+        if let Some(earlier) = rules::deployed_already(rerun, &state.deployment, tip) {
+            // Its legs deploy nothing, by the same rule: their preflights announced them. Should one know better of what
+            // kind this run is, it claims within that time.
+            let at = started + self.config.pickup_timeout;
+            return if now < at {
+                Intent::Until(at)
+            } else {
+                Intent::Watch(earlier.deployment.clone())
+            };
+        }
         let out = |n: &u32| state.signalled(*n) || state.unfit(*n);
         if state.announced.keys().all(out) {
             // Nobody who is there will claim; a candidate that is not there yet gets its time to come.

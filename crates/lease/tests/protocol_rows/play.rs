@@ -222,19 +222,24 @@ impl Play {
     }
 
     pub(crate) fn watch(&mut self, run: u64) -> usize {
+        self.judge(deployment(run), Rerun::First)
+    }
+
+    /// `verdict` of any attempt of a run.
+    pub(crate) fn judge(&mut self, deployment: Deployment, rerun: Rerun) -> usize {
         let config = WatcherConfig {
             lock: LockName::new("o/r/production").unwrap(),
-            deployment: deployment(run),
+            deployment: deployment.clone(),
             pickup_timeout: secs(300),
             queue_timeout: secs(1800),
             poll: secs(2),
             resend_after: secs(1),
-            rerun: Rerun::First,
+            rerun,
         };
         self.enter(
             Actor::Watcher(Box::new(Watcher::new(config))),
             None,
-            deployment(run),
+            deployment,
         )
     }
 

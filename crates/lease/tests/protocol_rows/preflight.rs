@@ -1,6 +1,6 @@
 //! What a preflight does to its own leg, to the other, and to the deployment (design §4).
 
-use lease::protocol::Conclusion;
+use lease::protocol::{Conclusion, Rerun};
 use ledger::{Event, FailureReason, Outcome, PreflightResult, TakeoverReason};
 
 use crate::play::{PRIMARY, Play, STANDBY, config};
@@ -144,4 +144,40 @@ fn a_leg_that_its_preflight_announced_tells_when_it_is_told_to_stop() {
     play.signal(again);
     assert_eq!(play.count(told), 1, "the ledger knows it already");
     assert_eq!(play.legs[holder].stops, []);
+}
+
+#[test]
+fn a_partial_rerun_that_deploys_nothing_is_judged_by_the_success_before_though_it_was_announced() {
+    for rerun in [Rerun::Partial, Rerun::Unknown] {
+        let mut play = Play::new();
+        let first = play.join(config(1, 1));
+        play.run(1);
+        play.succeeds(first);
+        play.run(1);
+        // Twice, because the first of them leaves an attempt behind that nobody carried out.
+        for attempt in 2..=3 {
+            let mut again = config(1, 1);
+            again.deployment.id = format!("o/r/1/{attempt}");
+            again.deployment.run_attempt = attempt;
+            again.instance = format!("again-{attempt}");
+            again.rerun = rerun;
+            play.preflight(&again, PASS);
+            let verdict = play.judge(again.deployment.clone(), rerun);
+            let leg = play.join(again);
+            play.run(301);
+            let deployed = |c: &Conclusion| matches!(c, Conclusion::AlreadyDeployed { deployment, .. } if deployment == "o/r/1/1");
+            let ended = play.legs[leg].end.as_ref();
+            assert!(
+                ended.is_some_and(deployed),
+                "{rerun:?} {attempt}: {ended:?}"
+            );
+            let Some(Conclusion::Judged(verdict)) = &play.legs[verdict].end else {
+                panic!("{rerun:?} {attempt}: {:?}", play.legs[verdict].end);
+            };
+            assert_eq!(
+                (verdict.deployment.as_str(), verdict.outcome),
+                ("o/r/1/1", Outcome::Succeeded)
+            );
+        }
+    }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use lease::protocol::{Input, PersonConfig, Request};
-use ledger::{Draft, Event, PreflightResult};
+use lease::protocol::{AppenderConfig, Input, PersonConfig, Request};
+use ledger::{Event, PreflightResult};
 
 use crate::world::World;
 
@@ -28,8 +28,13 @@ pub(crate) enum Fault {
     Unlock,
     /// Reads show an old state until then.
     Stale(Duration),
-    /// The candidate's preflight fails.
-    Unfit(usize),
+    /// The preflight of the candidate's leg tells what came of it, as its own process.
+    Preflight {
+        host: usize,
+        result: PreflightResult,
+        /// That process is killed so long after its start.
+        dies_after: Option<Duration>,
+    },
     /// Somebody deletes the lease and leaves the ledger.
     RemoveLease,
 }
@@ -74,7 +79,11 @@ impl World {
             }
             Fault::Transfer => self.ask(Request::Transfer),
             Fault::Unlock => self.ask(Request::Unlock),
-            Fault::Unfit(host) => self.unfit(host),
+            Fault::Preflight {
+                host,
+                result,
+                dies_after,
+            } => self.preflight(host, result, dies_after),
             Fault::RemoveLease => self.remove_lease(),
         }
     }
@@ -100,29 +109,54 @@ impl World {
         });
     }
 
-    fn unfit(&mut self, index: usize) {
-        self.touch(index);
+    fn preflight(&mut self, index: usize, result: PreflightResult, dies_after: Option<Duration>) {
+        if result == PreflightResult::Fail {
+            self.touch(index);
+        }
         let host = &self.hosts[index];
-        let Some(party) = host.party.clone() else {
+        let troubles = (host.cut_until, host.frozen_until, host.suspended_until);
+        let Some(leg) = host.config.clone() else {
             return;
         };
-        let known = self.store.tip.deployment(&host.deployment).cloned();
-        let Some(state) =
-            known.filter(|d| !d.finished() && d.announced.contains_key(&party.candidate))
-        else {
-            return;
-        };
-        let event = Event::Preflight {
-            result: PreflightResult::Fail,
-            failed: vec!["runner.disk".to_owned()],
-        };
-        let draft = Draft {
-            deployment: state.deployment,
-            by: Some(party),
-            token: 0,
-            event,
-        };
-        self.write_at_once(index, None, vec![draft]);
+        self.serial += 1;
+        let (name, reviewer) = (
+            format!("{}#preflight", host.name),
+            format!("r{}", self.serial),
+        );
+        let told = self.add_appender(
+            name,
+            AppenderConfig {
+                deployment: leg.deployment,
+                by: Some(leg.me),
+                instance: leg.instance.clone(),
+                events: vec![
+                    Event::Announced {
+                        candidates: leg.candidates,
+                        instance: leg.instance,
+                    },
+                    // Of a kind of its own, so that one told twice is noticed.
+                    Event::Approval {
+                        environment: "production".to_owned(),
+                        user: reviewer,
+                        state: "approved".to_owned(),
+                        comment: String::new(),
+                        reviewed_at: None,
+                        waited: None,
+                    },
+                    Event::Preflight {
+                        result,
+                        failed: Vec::new(),
+                    },
+                ],
+                resend_after: self.timing.resend_after,
+                patience: Duration::from_secs(20),
+            },
+        );
+        let host = &mut self.hosts[told];
+        (host.cut_until, host.frozen_until, host.suspended_until) = troubles;
+        if let Some(after) = dies_after {
+            self.fault(self.now + after, Fault::Crash(told));
+        }
     }
 
     fn remove_lease(&mut self) {

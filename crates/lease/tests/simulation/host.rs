@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use lease::protocol::{Candidate, Command, Conclusion, Input, Person, Watcher};
+use lease::protocol::{
+    Appender, Candidate, CandidateConfig, Command, Conclusion, Effect, Input, Now, Person, Watcher,
+};
 use ledger::Party;
 
 /// What runs on a host.
@@ -10,6 +12,27 @@ pub(crate) enum Actor {
     Candidate(Box<Candidate>),
     Watcher(Box<Watcher>),
     Person(Box<Person>),
+    Appender(Box<Appender>),
+}
+
+impl Actor {
+    pub(crate) fn step(&mut self, now: Now, nonce: &str, input: Input) -> Vec<Effect> {
+        match self {
+            Actor::Candidate(actor) => actor.step(now, nonce, input),
+            Actor::Watcher(actor) => actor.step(now, nonce, input),
+            Actor::Person(actor) => actor.step(now, nonce, input),
+            Actor::Appender(actor) => actor.step(now, nonce, input),
+        }
+    }
+
+    pub(crate) fn wake_at(&self) -> Duration {
+        match self {
+            Actor::Candidate(actor) => actor.wake_at(),
+            Actor::Watcher(actor) => actor.wake_at(),
+            Actor::Person(actor) => actor.wake_at(),
+            Actor::Appender(actor) => actor.wake_at(),
+        }
+    }
 }
 
 /// How one command behaves.
@@ -75,6 +98,10 @@ pub(crate) struct Host {
     pub(crate) deployment: String,
     /// The candidate that runs here; nothing for `verdict` and people.
     pub(crate) party: Option<Party>,
+    /// What that candidate was told: its preflight speaks for it.
+    pub(crate) config: Option<CandidateConfig>,
+    /// When its process starts: true time.
+    pub(crate) begins: Duration,
     pub(crate) actor: Actor,
     pub(crate) plan: Plan,
     pub(crate) clock: Clock,

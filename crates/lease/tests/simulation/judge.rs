@@ -1,12 +1,15 @@
 //! What must hold whatever happens: judged at every write, every start and every end.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use lease::{
     Phase, Record,
-    protocol::{Command, Conclusion},
+    protocol::{AppenderEnd, Command, Conclusion},
 };
-use ledger::{Deployment, Entry, Event, FailureReason, Outcome};
+use ledger::{Deployment, Entry, Event, FailureReason, Outcome, PreflightResult, TakeoverReason};
 
 use crate::world::World;
 
@@ -80,6 +83,7 @@ impl World {
                         Event::Announced { instance: b, .. },
                     ) => a == b,
                     (Event::Signalled { .. }, Event::Signalled { .. }) => true,
+                    (Event::Approval { user: a, .. }, Event::Approval { user: b, .. }) => a == b,
                     _ => false,
                 }
         });
@@ -134,6 +138,113 @@ impl World {
             _ => {}
         }
         self.judge_superseding(entry);
+        self.judge_fitness(entry);
+    }
+
+    /// The candidates that have announced themselves and whose last preflight failed, as the chain tells.
+    fn unfit(&self, id: &str) -> BTreeSet<u32> {
+        let mut unfit = BTreeMap::new();
+        for entry in self.chain.iter().filter(|e| e.deployment.id == id) {
+            let Some(party) = &entry.by else { continue };
+            match &entry.event {
+                Event::Announced { .. } => {
+                    unfit.entry(party.candidate).or_insert(false);
+                }
+                Event::Preflight { result, .. } => {
+                    if let Some(is_unfit) = unfit.get_mut(&party.candidate) {
+                        *is_unfit = *result == PreflightResult::Fail;
+                    }
+                }
+                _ => {}
+            }
+        }
+        unfit.retain(|_, is_unfit| *is_unfit);
+        unfit.into_keys().collect()
+    }
+
+    /// Nobody claims whose last preflight failed; a primary is called unfit, and a deployment without a fit candidate,
+    /// exactly where the chain says so.
+    fn judge_fitness(&mut self, entry: &Entry) {
+        let id = &entry.deployment.id;
+        let unfit = self.unfit(id);
+        let own = entry.by.as_ref().map_or(0, |p| p.candidate);
+        let of = || self.chain.iter().filter(|e| e.deployment.id == *id);
+        let says = |wanted: fn(&Event) -> bool| of().any(|e| wanted(&e.event));
+        let claimed = says(|e| matches!(e, Event::DeploymentStarted));
+        let candidates = of().filter_map(|e| match e.event {
+            Event::Announced { candidates, .. } => Some(candidates),
+            _ => None,
+        });
+        let all = candidates
+            .max()
+            .is_some_and(|n| (1..=n).all(|c| unfit.contains(&c)));
+        let wrong = match &entry.event {
+            Event::DeploymentStarted
+            | Event::Failover { .. }
+            | Event::AttemptStarted { number: 1 }
+                if unfit.contains(&own) =>
+            {
+                "is claimed by a candidate whose preflight failed"
+            }
+            Event::Failover {
+                from: None,
+                reason: TakeoverReason::Preflight,
+                ..
+            } if unfit.is_empty() => "is taken over from a primary that is fit",
+            Event::Preflight { .. } | Event::Approval { .. }
+                if says(|e| matches!(e, Event::DeploymentFinished { .. })) =>
+            {
+                "is told of a preflight after its end"
+            }
+            Event::DeploymentFinished {
+                reason: Some(FailureReason::Preflight),
+                ..
+            } if claimed || unfit.is_empty() => "ends for want of a fit candidate and had one",
+            Event::DeploymentFinished {
+                outcome: Outcome::NeverClaimed,
+                ..
+            } if all => "is called never claimed where no candidate was fit",
+            _ => return,
+        };
+        let (id, subject) = (id.clone(), entry.subject());
+        self.problem(format!("{id} {wrong}: {subject}"));
+    }
+
+    /// What a step that only adds to the ledger says at its end is true.
+    pub(crate) fn judge_told(&mut self, index: usize, end: &AppenderEnd) {
+        let (name, id) = (
+            self.hosts[index].name.clone(),
+            self.hosts[index].deployment.clone(),
+        );
+        self.say(|| {
+            let end = match end {
+                AppenderEnd::Done(_) => "done".to_owned(),
+                end => format!("{end:?}"),
+            };
+            format!("{name} ends: {end}")
+        });
+        let told = match end {
+            // Who it spoke for is the host that its name begins with.
+            AppenderEnd::Done(seen) => {
+                let me = self
+                    .hosts
+                    .iter()
+                    .find(|h| h.is_candidate() && name == format!("{}#preflight", h.name))
+                    .and_then(|h| h.party.clone());
+                let stands = self.chain.iter().any(|e| {
+                    e.deployment.id == id
+                        && e.by == me
+                        && matches!(e.event, Event::Preflight { .. })
+                });
+                stands && seen.tip.deployment(&id).is_some()
+            }
+            AppenderEnd::Finished { outcome, .. } => self.outcome(&id) == Some(*outcome),
+            AppenderEnd::NumberTaken { .. } => false,
+            AppenderEnd::StoreLost(_) => true,
+        };
+        if !told {
+            self.problem(format!("{name} says {end:?}, and that is not so"));
+        }
     }
 
     /// Among several deployments of one workflow and ref, no lower number runs its command after a higher one.
@@ -260,7 +371,14 @@ impl World {
             }
             Conclusion::NumberTaken { .. } => me.is_some(),
             Conclusion::Unfit => said(&|e| {
-                e.deployment.id == id && e.by == me && matches!(e.event, Event::Preflight { .. })
+                let failed = matches!(
+                    e.event,
+                    Event::Preflight {
+                        result: PreflightResult::Fail,
+                        ..
+                    }
+                );
+                e.deployment.id == id && e.by == me && failed
             }),
             Conclusion::RollingBack { .. } => {
                 said(&|e| e.deployment.id == id && matches!(e.event, Event::OnFailureStarted))
@@ -300,7 +418,7 @@ impl World {
         if !self.is_quiet() {
             self.problem("somebody still waits".to_owned());
         }
-        let ids: std::collections::BTreeSet<_> = self
+        let ids: BTreeSet<_> = self
             .hosts
             .iter()
             .map(|h| h.deployment.clone())

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lease::{OnPrimaryLost, Phase, Timing, protocol::Conclusion};
-use ledger::{Event, FailureReason, Outcome, TakeoverReason};
+use ledger::{Event, FailureReason, Outcome, PreflightResult, TakeoverReason};
 
 use crate::{
     cast::{
@@ -351,4 +351,61 @@ fn two_legs_with_one_number_are_told_apart() {
         Some(Conclusion::NumberTaken { .. })
     ));
     assert_eq!(attempts(&world), 1);
+}
+
+/// A leg that goes no further than its preflight.
+fn leg_of_preflight_alone(world: &mut World, number: u32, result: PreflightResult, at: Duration) {
+    let host = world.add_candidate(Duration::ZERO, candidate(1, number, 2), works(30));
+    world.hosts[host].alive = false;
+    let dies_after = None;
+    world.fault(
+        at,
+        Fault::Preflight {
+            host,
+            result,
+            dies_after,
+        },
+    );
+}
+
+#[test]
+fn a_primary_whose_preflight_fails_is_replaced_without_waiting_out_its_grace() {
+    for seed in 0..40 {
+        let mut world = World::new(seed, Timing::GIT, CALM);
+        leg_of_preflight_alone(&mut world, 1, PreflightResult::Fail, SECOND);
+        world.add_candidate(Duration::ZERO, candidate(1, 2, 2), works(30));
+        world.add_watcher(Duration::ZERO, watcher(1));
+        let world = the_end(world);
+        assert_eq!(takeovers(&world), [TakeoverReason::Preflight]);
+        assert_eq!(end(&world), (Outcome::Succeeded, None));
+        assert!(world.starts[0].0 < secs(5), "{:?}", world.starts);
+    }
+}
+
+#[test]
+fn where_both_preflights_fail_verdict_ends_it_and_a_late_leg_finds_it_finished() {
+    for seed in 0..40 {
+        let mut world = World::new(seed, Timing::GIT, CALM);
+        leg_of_preflight_alone(&mut world, 1, PreflightResult::Fail, SECOND);
+        leg_of_preflight_alone(&mut world, 2, PreflightResult::Fail, secs(40));
+        world.add_watcher(Duration::ZERO, watcher(1));
+        let late = world.add_candidate(secs(60), candidate(1, 2, 2), works(30));
+        let world = the_end(world);
+        assert_eq!(
+            end(&world),
+            (Outcome::Failed, Some(FailureReason::Preflight))
+        );
+        let last = world.chain.last().unwrap();
+        assert_eq!(last.by, None, "verdict wrote it");
+        assert!(last.at.0 - world.chain[0].at.0 < 45_000, "at once");
+        assert_eq!(attempts(&world), 0);
+        assert!(matches!(
+            world.hosts[late].conclusion,
+            Some(Conclusion::Over {
+                outcome: Outcome::Failed,
+                by_me: false,
+                ..
+            })
+        ));
+    }
 }

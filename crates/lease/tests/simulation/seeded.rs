@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use lease::{OnPrimaryLost, Timing, protocol::Rerun};
-use ledger::{Deployment, Event, Outcome, Role};
+use lease::{
+    OnPrimaryLost, Timing,
+    protocol::{AppenderEnd, Rerun},
+};
+use ledger::{Deployment, Event, FailureReason, Outcome, PreflightResult, Role, TakeoverReason};
 
 use crate::{
     cast::{again, attempts, candidate, count, deployment, secs, takeovers, watcher},
     dice::Dice,
     faults::Fault,
-    host::{Gates, Plan, Run},
+    host::{Actor, Gates, Plan, Run},
     world::{Weather, World},
 };
 
@@ -60,6 +63,7 @@ fn anything(seed: u64, logging: bool) -> World {
         begin += dice.millis(0, 40_000);
     }
     faults(&mut world, &mut dice);
+    preflights(&mut world, seed);
     world.run_until(secs(4 * 3600));
     if world.problems.is_empty() {
         world.judge_the_end();
@@ -165,11 +169,51 @@ fn faults(world: &mut World, dice: &mut Dice) {
             6 | 7 if !is_verdict => Fault::Signal(host),
             8 => Fault::Transfer,
             9 => Fault::Unlock,
-            10 | 11 if !is_verdict => Fault::Unfit(host),
+            10 | 11 if !is_verdict => Fault::Preflight {
+                host,
+                result: PreflightResult::Fail,
+                dies_after: None,
+            },
             12 if dice.chance(30) => Fault::RemoveLease,
             _ => Fault::Stale(time),
         };
         world.fault(dice.millis(0, 200_000), fault);
+    }
+}
+
+/// What the preflights of the legs tell, in half of all worlds: before the candidate begins, beside it or long after,
+/// once or twice. Drawn from dice of its own, so that the other half stays as it is.
+fn preflights(world: &mut World, seed: u64) {
+    let mut dice = Dice::new(seed ^ 0xF17);
+    if dice.chance(50) {
+        return;
+    }
+    for host in 0..world.hosts.len() {
+        if !world.hosts[host].is_candidate() {
+            continue;
+        }
+        let begins = world.hosts[host].begins;
+        for _ in 0..[0, 1, 1, 2][dice.below(4) as usize] {
+            let result = if dice.chance(50) {
+                PreflightResult::Fail
+            } else {
+                PreflightResult::Pass
+            };
+            let dies_after = dice.chance(10).then(|| dice.millis(0, 2_000));
+            let at = match dice.below(3) {
+                0 => begins.saturating_sub(dice.millis(0, 2_000)),
+                1 => begins + dice.millis(0, 5_000),
+                _ => begins + dice.millis(0, 120_000),
+            };
+            world.fault(
+                at,
+                Fault::Preflight {
+                    host,
+                    result,
+                    dies_after,
+                },
+            );
+        }
     }
 }
 
@@ -287,4 +331,38 @@ fn keeps_to_the_pace(reads: &[Duration], heartbeats: &[Duration]) {
             reads.len()
         );
     }
+}
+
+#[test]
+fn random_runs_bring_up_every_end_that_a_preflight_can_have() {
+    let mut seen = [0_usize; 6];
+    for seed in 0..150 {
+        let world = anything(seed, false);
+        for host in &world.hosts {
+            if let Actor::Appender(actor) = &host.actor {
+                let kind = match actor.end() {
+                    Some(AppenderEnd::Done(_)) => 0,
+                    Some(AppenderEnd::Finished { .. }) => 1,
+                    Some(AppenderEnd::StoreLost(_)) => 2,
+                    _ => 3,
+                };
+                seen[kind] += 1;
+            }
+        }
+        let over = takeovers(&world);
+        let for_preflight = |r: &&TakeoverReason| **r == TakeoverReason::Preflight;
+        seen[4] += over.iter().filter(for_preflight).count();
+        seen[5] += count(&world, |e| {
+            matches!(
+                e,
+                Event::DeploymentFinished {
+                    reason: Some(FailureReason::Preflight),
+                    ..
+                }
+            )
+        });
+    }
+    let wanted = "done, finished, store lost, died, taken over for it, nobody fit";
+    eprintln!("{wanted}: {seen:?}");
+    assert!(seen.iter().all(|n| *n > 0), "{wanted}: {seen:?}");
 }

@@ -12,8 +12,8 @@ use std::{
 use lease::{
     Record, Timing,
     protocol::{
-        Candidate, CandidateConfig, Command, Effect, Input, Now, Person, PersonConfig, SwapAnswer,
-        Watcher, WatcherConfig,
+        Appender, AppenderConfig, Candidate, CandidateConfig, Command, Effect, Input, Now, Person,
+        PersonConfig, SwapAnswer, Watcher, WatcherConfig,
     },
     store::{Snapshot, StoreError, Write},
 };
@@ -148,10 +148,10 @@ impl World {
     ) -> usize {
         let name = format!("{}#{}", config.deployment.id, config.me.candidate);
         let deployment = config.deployment.id.clone();
-        let party = config.me.clone();
-        let actor = Actor::Candidate(Box::new(Candidate::new(config)));
+        let actor = Actor::Candidate(Box::new(Candidate::new(config.clone())));
         let index = self.add(at, name, deployment, actor, plan);
-        self.hosts[index].party = Some(party);
+        self.hosts[index].party = Some(config.me.clone());
+        self.hosts[index].config = Some(config);
         index
     }
 
@@ -173,6 +173,12 @@ impl World {
         )
     }
 
+    pub(crate) fn add_appender(&mut self, name: String, config: AppenderConfig) -> usize {
+        let deployment = config.deployment.id.clone();
+        let actor = Actor::Appender(Box::new(Appender::new(config)));
+        self.add(self.now, name, deployment, actor, cast::works(0))
+    }
+
     fn add(
         &mut self,
         at: Duration,
@@ -189,6 +195,8 @@ impl World {
             name,
             deployment,
             party: None,
+            config: None,
+            begins: at,
             actor,
             plan,
             clock: Clock { rate, offset },
@@ -322,22 +330,23 @@ impl World {
             boot: host.clock.local(self.now),
             wall: Timestamp(wall),
         };
-        let (effects, wake) = match &mut host.actor {
-            Actor::Candidate(actor) => (actor.step(now, &nonce, input), actor.wake_at()),
-            Actor::Watcher(actor) => (actor.step(now, &nonce, input), actor.wake_at()),
-            Actor::Person(actor) => {
-                let effects = actor.step(now, &nonce, input);
-                if actor.end().is_some() {
-                    host.alive = false;
-                }
-                (effects, actor.wake_at())
-            }
+        let effects = host.actor.step(now, &nonce, input);
+        let told = match &host.actor {
+            Actor::Appender(actor) => actor.end().cloned(),
+            _ => None,
         };
+        let asked = matches!(&host.actor, Actor::Person(actor) if actor.end().is_some());
+        if asked || told.is_some() {
+            host.alive = false;
+        }
         host.generation += 1;
         let tick = (
-            host.clock.truth(wake),
+            host.clock.truth(host.actor.wake_at()),
             Happening::Tick(index, host.generation),
         );
+        if let Some(end) = told {
+            self.judge_told(index, &end);
+        }
         for effect in effects {
             self.carry_out(index, effect);
         }
