@@ -13,6 +13,7 @@ mod response;
 
 pub use client::{Client, ClientOptions, Roots};
 pub use error::HttpError;
+pub(crate) use error::one_line;
 pub use probe::{HttpProbe, Wanted};
 pub use request::{Credentials, Request};
 pub use response::Response;

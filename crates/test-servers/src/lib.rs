@@ -6,6 +6,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod docker;
+mod plain_http;
+mod prometheus;
+mod registry;
 mod process;
 
+pub use docker::Docker;
+pub use prometheus::Prometheus;
+pub use registry::{Access, Registry};
 pub use process::{Process, free_port, program, until};
