@@ -1,22 +1,30 @@
 //! Requests and answers against GitHub's published description of its API.
+//!
+//! `description/` holds one file an operation, cut out of the description by `description/cut-out.jq`.
 
 #![allow(clippy::unwrap_used)]
 
-use std::time::Duration;
+use std::{collections::BTreeMap, fmt::Debug, path::Path, time::Duration};
 
-use github::{Client, ClientOptions, Conclusion, Job, Status, Token};
+use chrono::{TimeZone, Utc};
+use github::{
+    BranchRule, Cancel, Client, ClientOptions, Conclusion, Created, GitHubError, Job, MemberStatus,
+    ProtectionRule, ReviewState, Reviewer, RunFilter, RunStatus, RunnerStatus, Status, Token,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
+use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
 
 /// One operation of the description, cut out of it.
 #[derive(Deserialize)]
 struct Operation {
+    operation: String,
     method: String,
     path: String,
     parameters: Vec<Parameter>,
-    statuses: Vec<String>,
-    conclusions: Vec<Option<String>>,
+    takes_body: bool,
+    responses: Vec<String>,
+    enums: BTreeMap<String, Vec<String>>,
     example: Value,
 }
 
@@ -35,14 +43,20 @@ struct Schema {
     r#enum: Vec<String>,
 }
 
-fn operation() -> Operation {
-    serde_json::from_str(include_str!("description/list-jobs-for-workflow-run.json")).unwrap()
+fn folder() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/description"))
+}
+
+fn operation(name: &str) -> Operation {
+    let text = std::fs::read_to_string(folder().join(format!("{name}.json"))).expect(name);
+    serde_json::from_str(&text).expect(name)
 }
 
 impl Parameter {
     fn allows(&self, value: &str) -> bool {
         let is_type = match self.schema.r#type.as_str() {
             "integer" => value.parse::<i64>().is_ok(),
+            "boolean" => matches!(value, "true" | "false"),
             "string" => !value.is_empty(),
             other => panic!("the description says {other}"),
         };
@@ -52,80 +66,239 @@ impl Parameter {
     }
 }
 
-#[tokio::test]
-async fn every_request_is_one_that_the_description_allows() {
-    let operation = operation();
-    let server = MockServer::start().await;
-    let full: Vec<Value> = (0..100).map(|id| json!({"id": id, "name": "n"})).collect();
-    let rest = json!({"total_count": 101, "jobs": [{"id": 100, "name": "n"}]});
-    Mock::given(any())
-        .respond_with(
-            ResponseTemplate::new(200).set_body_json(json!({"total_count": 101, "jobs": full})),
-        )
-        .up_to_n_times(1)
-        .mount(&server)
-        .await;
-    Mock::given(any())
-        .respond_with(ResponseTemplate::new(200).set_body_json(rest))
-        .mount(&server)
-        .await;
-    let options = ClientOptions {
-        retry_wait: Duration::from_millis(1),
-        ..ClientOptions::new(server.uri(), Token::new("ghs_x").unwrap())
-    };
-    Client::new(options)
-        .unwrap()
-        .run_jobs("octo-org", "octo.repo", 29_679_449)
-        .await
-        .unwrap();
+impl Operation {
+    /// The key of the list in the answer, where the answer is a list in pages; empty for a bare array.
+    fn list(&self) -> Option<&str> {
+        let paged = |name: &str| {
+            self.parameters
+                .iter()
+                .any(|p| p.r#in == "query" && p.name == name)
+        };
+        if !paged("page") && !paged("after") {
+            return None;
+        }
+        match &self.example {
+            Value::Array(_) => Some(""),
+            Value::Object(object) => object
+                .iter()
+                .find(|(_, value)| value.is_array())
+                .map(|(key, _)| key.as_str()),
+            _ => None,
+        }
+    }
 
-    let requests = server.received_requests().await.unwrap();
-    assert_eq!(requests.len(), 2);
-    for request in requests {
-        assert_eq!(request.method.as_str(), operation.method);
-        assert!(request.body.is_empty());
-        let wanted: Vec<&str> = operation.path.split('/').collect();
-        let sent: Vec<&str> = request.url.path().split('/').collect();
-        assert_eq!(sent.len(), wanted.len(), "{}", request.url);
+    fn success(&self) -> u16 {
+        let good = self.responses.iter().find(|status| status.starts_with('2'));
+        good.unwrap().parse().unwrap()
+    }
+
+    fn judge(&self, request: &Request) {
+        let url = &request.url;
+        assert_eq!(request.method.as_str(), self.method, "{url}");
+        assert!(request.body.is_empty() || self.takes_body, "{url}");
+        let wanted: Vec<&str> = self.path.split('/').collect();
+        let sent: Vec<&str> = url.path().split('/').collect();
+        assert_eq!(sent.len(), wanted.len(), "{url}");
         for (wanted, sent) in wanted.iter().zip(&sent) {
             match wanted.strip_prefix('{').and_then(|w| w.strip_suffix('}')) {
                 Some(name) => {
-                    let parameter = operation
-                        .parameters
-                        .iter()
-                        .find(|p| p.r#in == "path" && p.name == name)
-                        .unwrap();
-                    assert!(parameter.allows(sent), "{name}={sent}");
+                    let parameter = self.parameters.iter().find(|p| p.name == name).unwrap();
+                    assert!(
+                        parameter.r#in == "path" && parameter.allows(sent),
+                        "{name}={sent}"
+                    );
                 }
-                None => assert_eq!(wanted, sent),
+                None => assert_eq!(wanted, sent, "{url}"),
             }
         }
-        let query: Vec<(String, String)> = request.url.query_pairs().into_owned().collect();
+        let query: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+        let of_query = || self.parameters.iter().filter(|p| p.r#in == "query");
         for (name, value) in &query {
-            let parameter = operation
-                .parameters
-                .iter()
-                .find(|p| p.r#in == "query" && p.name == *name);
-            assert!(parameter.is_some_and(|p| p.allows(value)), "{name}={value}");
-        }
-        for parameter in operation
-            .parameters
-            .iter()
-            .filter(|p| p.r#in == "query" && p.required)
-        {
+            let parameter = of_query().find(|p| p.name == *name);
             assert!(
-                query.iter().any(|(name, _)| *name == parameter.name),
-                "{} is missing",
-                parameter.name
+                parameter.is_some_and(|p| p.allows(value)),
+                "{url}: {name}={value}"
             );
+        }
+        for parameter in of_query().filter(|p| p.required) {
+            let given = query.iter().any(|(name, _)| *name == parameter.name);
+            assert!(given, "{url}: {} is missing", parameter.name);
         }
     }
 }
 
-#[test]
-fn the_descriptions_own_example_is_read() {
-    let jobs: Vec<Job> = serde_json::from_value(operation().example["jobs"].clone()).unwrap();
-    let job = &jobs[0];
+fn client(server: &MockServer) -> Client {
+    let options = ClientOptions {
+        retry_wait: Duration::from_millis(1),
+        ..ClientOptions::new(server.uri(), Token::new("ghs_x").unwrap())
+    };
+    Client::new(options).unwrap()
+}
+
+/// Asks a server that answers with the description's own example; then, where that is a list, one that answers with a
+/// full page and a last one. Every request is held against the description. Gives what the example was read as.
+async fn held<T: Debug, F: AsyncFn(Client) -> Result<T, GitHubError>>(name: &str, ask: F) -> T {
+    let operation = operation(name);
+    assert_eq!(operation.operation.split('/').next_back(), Some(name));
+    let server = MockServer::start().await;
+    let example =
+        ResponseTemplate::new(operation.success()).set_body_json(whole(&operation.example));
+    Mock::given(any())
+        .respond_with(example)
+        .mount(&server)
+        .await;
+    let read = ask(client(&server)).await.expect(name);
+    let requests = server.received_requests().await.unwrap();
+    assert_eq!(requests.len(), 1, "{name}");
+    operation.judge(&requests[0]);
+
+    if let Some(key) = operation.list() {
+        let server = MockServer::start().await;
+        let full = ResponseTemplate::new(200)
+            .set_body_json(page(&operation, key, 0..100))
+            .insert_header(
+                "link",
+                "<https://h/x?per_page=100&after=Y3Vy%3D>; rel=\"next\"",
+            );
+        Mock::given(any())
+            .respond_with(full)
+            .up_to_n_times(1)
+            .mount(&server)
+            .await;
+        let last = ResponseTemplate::new(200).set_body_json(page(&operation, key, 100..101));
+        Mock::given(any()).respond_with(last).mount(&server).await;
+        let read = ask(client(&server)).await.expect(name);
+        assert!(!format!("{read:?}").is_empty());
+        let requests = server.received_requests().await.unwrap();
+        assert_eq!(requests.len(), 2, "{name}");
+        for request in &requests {
+            operation.judge(request);
+        }
+        let second: BTreeMap<_, _> = requests[1].url.query_pairs().into_owned().collect();
+        let further = second.get("page").map(String::as_str) == Some("2")
+            || second.get("after").map(String::as_str) == Some("Y3Vy=");
+        assert!(further, "{}", requests[1].url);
+    }
+    read
+}
+
+/// Some examples show fewer elements than their `total_count` says.
+fn whole(example: &Value) -> Value {
+    let mut example = example.clone();
+    if let Some(object) = example.as_object_mut() {
+        let length = object.values().find_map(|v| v.as_array().map(Vec::len));
+        if let (Some(length), Some(total)) = (length, object.get_mut("total_count")) {
+            *total = json!(length);
+        }
+    }
+    example
+}
+
+/// A page of a list of 101, made of the example's first element.
+fn page(operation: &Operation, key: &str, numbers: std::ops::Range<u64>) -> Value {
+    let element = if key.is_empty() {
+        &operation.example[0]
+    } else {
+        &operation.example[key][0]
+    };
+    let elements: Vec<Value> = numbers
+        .map(|number| {
+            let mut element = element.clone();
+            for (key, value) in [("id", json!(number)), ("name", json!(format!("N{number}")))] {
+                if element.get(key).is_some() {
+                    element[key] = value;
+                }
+            }
+            if element.get("group_name").is_some() {
+                element["group_name"] = json!(format!("group {number}"));
+            }
+            element
+        })
+        .collect();
+    if key.is_empty() {
+        json!(elements)
+    } else {
+        json!({"total_count": 101, key: elements})
+    }
+}
+
+#[tokio::test]
+async fn questions_about_runners_and_their_examples_are_the_descriptions() {
+    let runners = held("list-self-hosted-runners-for-repo", async |c: Client| {
+        c.repository_runners("octo-org", "octo.repo", Some("linux_runner"))
+            .await
+    })
+    .await;
+    let one = &runners[0];
+    assert_eq!(
+        (one.id, one.name.as_str(), one.status, one.busy),
+        (23, "linux_runner", RunnerStatus::Online, true)
+    );
+    assert_eq!(one.os.as_deref(), Some("linux"));
+    assert_eq!(one.labels, ["self-hosted", "X64", "Linux"]);
+    let wanted = ["LINUX".to_owned(), "x64".to_owned(), "gpu".to_owned()];
+    assert_eq!(one.lacks(&wanted), ["gpu"]);
+    assert_eq!(runners[1].status, RunnerStatus::Offline);
+
+    let runners = held("list-self-hosted-runners-for-org", async |c: Client| {
+        c.organisation_runners("octo-org", Some("a&b=c d")).await
+    })
+    .await;
+    assert_eq!(runners.len(), 2);
+    let groups = held(
+        "list-self-hosted-runner-groups-for-org",
+        async |c: Client| c.runner_groups("octo-org").await,
+    )
+    .await;
+    assert_eq!(
+        (groups[0].id, groups[0].name.as_str(), groups[0].default),
+        (1, "Default", true)
+    );
+    let runners = held(
+        "list-self-hosted-runners-in-group-for-org",
+        async |c: Client| c.group_runners("octo-org", 2).await,
+    )
+    .await;
+    assert_eq!(runners.len(), 2);
+}
+
+#[tokio::test]
+async fn questions_about_runs_and_their_examples_are_the_descriptions() {
+    let at = Utc.with_ymd_and_hms(2026, 11, 21, 8, 0, 0).unwrap();
+    for status in RunStatus::ACTIVE.into_iter().chain([RunStatus::Requested]) {
+        for created in [None, Some(Created::Since(at)), Some(Created::Until(at))] {
+            let filter = RunFilter {
+                status: Some(status),
+                created,
+            };
+            let runs = held("list-workflow-runs-for-repo", async |c: Client| {
+                c.runs("octo-org", "octo.repo", filter).await
+            })
+            .await;
+            assert_eq!(runs[0].id, 30_433_642);
+        }
+    }
+    let run = held("get-workflow-run", async |c: Client| {
+        c.run("octo-org", "octo.repo", 30_433_642).await
+    })
+    .await;
+    assert_eq!((run.run_number, run.status), (562, Status::Queued));
+    assert_eq!(run.head_branch.as_deref(), Some("main"));
+    assert_eq!(
+        run.path.as_deref(),
+        Some(".github/workflows/build.yml@main")
+    );
+    assert!(run.created_at.is_some() && run.run_started_at.is_some());
+    let accepted = held("cancel-workflow-run", async |c: Client| {
+        c.cancel_run("octo-org", "octo.repo", 42).await
+    })
+    .await;
+    assert_eq!(accepted, Cancel::Accepted);
+    let jobs = held("list-jobs-for-workflow-run", async |c: Client| {
+        c.run_jobs("octo-org", "octo.repo", 29_679_449).await
+    })
+    .await;
+    let job: &Job = &jobs[0];
     assert_eq!(
         (job.id, job.name.as_str(), job.status),
         (399_444_496, "build", Status::Completed)
@@ -136,14 +309,196 @@ fn the_descriptions_own_example_is_read() {
     assert!(job.started_at < job.completed_at);
 }
 
+#[tokio::test]
+async fn questions_about_concurrency_groups_and_their_examples_are_the_descriptions() {
+    let occupancy = held("get-concurrency-group-for-repository", async |c: Client| {
+        c.occupancy("octo-org", "octo.repo", "deploy/a b#ü?").await
+    })
+    .await;
+    let github::Occupancy::Group(group) = occupancy else {
+        panic!("{occupancy:?}")
+    };
+    assert_eq!(group.name, "deploy-prod");
+    let seen: Vec<_> = group.members.iter().map(|m| (m.run_id, m.status)).collect();
+    assert_eq!(
+        seen,
+        [
+            (30_433_642, MemberStatus::InProgress),
+            (30_433_643, MemberStatus::Pending),
+            (30_433_644, MemberStatus::Pending)
+        ]
+    );
+    assert_eq!(group.members[2].job_name.as_deref(), Some("deploy"));
+    let groups = held(
+        "list-concurrency-groups-for-repository",
+        async |c: Client| c.active_groups("octo-org", "octo.repo").await,
+    )
+    .await;
+    assert_eq!(groups[0].name, "deploy-prod");
+    assert!(groups[0].last_acquired_at.is_some());
+}
+
+#[tokio::test]
+async fn questions_about_environments_and_their_examples_are_the_descriptions() {
+    let reviews = held("get-reviews-for-run", async |c: Client| {
+        c.reviews("octo-org", "octo.repo", 42).await
+    })
+    .await;
+    assert_eq!(
+        (reviews[0].state, reviews[0].comment.as_str()),
+        (ReviewState::Approved, "Ship it!")
+    );
+    assert_eq!(reviews[0].user, "octocat");
+    assert_eq!(reviews[0].environments, ["staging"]);
+    let both = vec![
+        Reviewer::User("octocat".to_owned()),
+        Reviewer::Team("justice-league".to_owned()),
+    ];
+    let pending = held("get-pending-deployments-for-run", async |c: Client| {
+        c.pending_deployments("octo-org", "octo.repo", 42).await
+    })
+    .await;
+    assert_eq!(
+        (pending[0].environment.as_str(), pending[0].wait_timer),
+        ("staging", 30)
+    );
+    assert!(pending[0].current_user_can_approve && pending[0].wait_timer_started_at.is_some());
+    assert_eq!(pending[0].reviewers, both);
+    let environment = held("get-environment", async |c: Client| {
+        c.environment("octo-org", "octo.repo", "eu/production")
+            .await
+    })
+    .await;
+    assert_eq!(
+        environment.protection_rules,
+        [
+            ProtectionRule::WaitTimer { minutes: 30 },
+            ProtectionRule::RequiredReviewers {
+                reviewers: both,
+                prevent_self_review: false
+            },
+            ProtectionRule::BranchPolicy,
+        ]
+    );
+    let deployments = held("list-deployments", async |c: Client| {
+        c.deployments("octo-org", "octo.repo", "eu/production", "a84d88e7")
+            .await
+    })
+    .await;
+    assert_eq!(deployments[0].id, 1);
+    assert!(deployments[0].created_at.is_some() && deployments[0].updated_at.is_some());
+}
+
+#[tokio::test]
+async fn questions_about_branches_and_their_examples_are_the_descriptions() {
+    let rules = held("get-branch-rules", async |c: Client| {
+        c.branch_rules("octo-org", "octo.repo", "release/1.2").await
+    })
+    .await;
+    assert_eq!(
+        rules[0],
+        BranchRule::Other("commit_message_pattern".to_owned())
+    );
+    let branch = held("get-branch", async |c: Client| {
+        c.branch("octo-org", "octo.repo", "release/1.2").await
+    })
+    .await;
+    assert_eq!((branch.name.as_str(), branch.protected), ("main", false));
+    let protection = held("get-branch-protection", async |c: Client| {
+        c.branch_protection("octo-org", "octo.repo", "release/1.2")
+            .await
+    })
+    .await
+    .unwrap();
+    assert_eq!(protection.required_approving_review_count, 2);
+    assert_eq!(
+        protection.status_checks,
+        ["continuous-integration/travis-ci"]
+    );
+    assert!(protection.enforce_admins);
+    assert!(!protection.allow_force_pushes && !protection.allow_deletions);
+}
+
+#[tokio::test]
+async fn questions_about_secrets_and_their_examples_are_the_descriptions() {
+    let of_environment = held("list-environment-secrets", async |c: Client| {
+        c.environment_secrets("octo-org", "octo.repo", "eu/production")
+            .await
+    })
+    .await;
+    let of_repository = held("list-repo-secrets", async |c: Client| {
+        c.repository_secrets("octo-org", "octo.repo").await
+    })
+    .await;
+    let of_organisation = held("list-repo-organization-secrets", async |c: Client| {
+        c.organisation_secrets("octo-org", "octo.repo").await
+    })
+    .await;
+    for secrets in [of_environment, of_repository, of_organisation] {
+        assert_eq!(secrets[0].name, "GH_TOKEN");
+        assert!(secrets[0].created_at < secrets[0].updated_at);
+    }
+}
+
+/// The list that a new question has to be added to, so that it is held against the description too.
 #[test]
-fn every_status_and_conclusion_of_the_description_is_known() {
-    for status in operation().statuses {
-        let read: Status = serde_json::from_value(json!(status)).unwrap();
-        assert_ne!(read, Status::Unknown, "{status}");
+fn every_question_of_the_client_has_its_operation_and_its_test() {
+    let tests = include_str!("description.rs");
+    let mut files = 0;
+    for file in std::fs::read_dir(folder()).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|e| e == "json") {
+            files += 1;
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            assert!(tests.contains(&format!("\"{name}\"")), "{name} is not held");
+        }
     }
-    for conclusion in operation().conclusions {
-        let read: Option<Conclusion> = serde_json::from_value(json!(conclusion)).unwrap();
-        assert_ne!(read, Some(Conclusion::Unknown), "{conclusion:?}");
+    // Questions that are made of others.
+    let composed = ["active_runs"];
+    let mut questions = 0;
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        for part in text.split("pub async fn ").skip(1) {
+            let name = part.split('(').next().unwrap();
+            if !composed.contains(&name) {
+                questions += 1;
+                assert!(tests.contains(&format!(".{name}(")), "{name} is not asked");
+            }
+        }
     }
+    assert_eq!(files, questions);
+}
+
+#[test]
+fn every_value_that_the_description_gives_is_known() {
+    fn known<T: for<'de> Deserialize<'de> + PartialEq + Debug>(
+        (name, path): (&str, &str),
+        unknown: T,
+    ) {
+        let values = &operation(name).enums[path];
+        assert!(!values.is_empty());
+        for value in values {
+            let read: T = serde_json::from_value(json!(value)).unwrap();
+            assert_ne!(read, unknown, "{value}");
+        }
+    }
+    let jobs = "list-jobs-for-workflow-run";
+    known((jobs, ".jobs[].status"), Status::Unknown);
+    known((jobs, ".jobs[].conclusion"), Conclusion::Unknown);
+    let group = "get-concurrency-group-for-repository";
+    known((group, ".group_members[].status"), MemberStatus::Unknown);
+    known(("get-reviews-for-run", "[].state"), ReviewState::Unknown);
+    let types = &operation("get-branch-rules").enums["[].type"];
+    for ours in [
+        "pull_request",
+        "required_status_checks",
+        "non_fast_forward",
+        "deletion",
+    ] {
+        assert!(types.iter().any(|t| t == ours), "{ours}");
+        let rule: BranchRule = serde_json::from_value(json!({"type": ours})).unwrap();
+        assert!(!matches!(rule, BranchRule::Other(_)), "{ours}");
+    }
+    let reviewers = &operation("get-environment").enums[".protection_rules[].reviewers[].type"];
+    assert_eq!(*reviewers, ["Team", "User"]);
 }
