@@ -5,8 +5,11 @@
 
 pub mod docker;
 pub mod http;
+pub mod prometheus;
+pub mod registry;
 
 pub mod host;
+pub mod postgres;
 pub mod dns;
 pub mod icmp;
 pub mod resolver;

@@ -126,6 +126,16 @@ impl Request {
         place(&self.url)
     }
 
+    /// Where it goes.
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Whether it goes over TLS.
+    pub(crate) fn is_tls(&self) -> bool {
+        self.url.scheme() == "https"
+    }
+
     /// `host:port`, for errors of the connection.
     pub(super) fn authority(&self) -> String {
         authority(&self.url)
