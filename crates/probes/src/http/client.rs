@@ -1,11 +1,20 @@
 //! Who asks: a client for one kind of connection.
 
-use std::path::{Path, PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use reqwest::{Certificate, Identity, redirect::Policy};
+use reqwest::{
+    Certificate, Identity,
+    dns::{Addrs, Name, Resolve, Resolving},
+    redirect::Policy,
+};
 use tokio::time::{Instant, timeout_at};
 
 use super::{HttpError, Request, Response};
+use crate::resolver::Resolver;
 
 /// Whose certificates are trusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +33,8 @@ pub enum Roots {
 /// How connections are made.
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
+    /// Who knows the addresses of names; as this host is configured where none is given.
+    pub resolver: Option<Resolver>,
     /// Whose certificates are trusted.
     pub roots: Roots,
     /// The client's own certificate and key: PEM files, the key unencrypted.
@@ -39,6 +50,7 @@ pub struct ClientOptions {
 impl Default for ClientOptions {
     fn default() -> Self {
         ClientOptions {
+            resolver: None,
             roots: Roots::Host,
             identity: None,
             redirects: 0,
@@ -53,6 +65,7 @@ impl Default for ClientOptions {
 #[derive(Clone, Debug)]
 pub struct Client {
     inner: reqwest::Client,
+    resolver: Resolver,
     redirects: usize,
     unix_socket: Option<PathBuf>,
     body_limit: usize,
@@ -66,8 +79,10 @@ impl Client {
     pub fn new(options: ClientOptions) -> Result<Client, HttpError> {
         // An error means that another part of the process has chosen a provider already: then it is that one.
         let _chosen = rustls::crypto::ring::default_provider().install_default();
+        let resolver = options.resolver.unwrap_or_else(Resolver::system);
         let mut builder = reqwest::Client::builder()
             .no_proxy()
+            .dns_resolver(Names(resolver.clone()))
             .redirect(Policy::none())
             .referer(false)
             .pool_max_idle_per_host(0);
@@ -87,9 +102,10 @@ impl Client {
         }
         let inner = builder
             .build()
-            .map_err(|error| HttpError::of(&error, String::new(), ""))?;
+            .map_err(|error| HttpError::of(&error, String::new()))?;
         Ok(Client {
             inner,
+            resolver,
             redirects: options.redirects,
             unix_socket: options.unix_socket,
             body_limit: options.body_limit,
@@ -128,8 +144,13 @@ impl Client {
             Some(path) => path.display().to_string(),
             None => request.authority(),
         };
-        let host = request.url.host_str().unwrap_or_default();
-        let broken = |error: reqwest::Error| HttpError::of(&error, at.clone(), host);
+        if self.unix_socket.is_none() {
+            // Asked here first, with the deadline that the connection's own question cannot have; that one is then
+            // answered from memory.
+            let host = request.url.host_str().unwrap_or_default();
+            self.resolver.addresses(host, deadline).await?;
+        }
+        let broken = |error: reqwest::Error| HttpError::of(&error, at.clone());
         let sent = self
             .inner
             .request(request.method.clone(), request.url.clone())
@@ -165,6 +186,26 @@ impl Client {
             body,
             cut,
             took: begun.elapsed(),
+        })
+    }
+}
+
+/// Our resolver as connections ask it: the C library's would hold a thread beyond the deadline where no name server
+/// answers.
+struct Names(Resolver);
+
+impl Resolve for Names {
+    fn resolve(&self, name: Name) -> Resolving {
+        const LONGEST: Duration = Duration::from_secs(60);
+        let resolver = self.0.clone();
+        Box::pin(async move {
+            let addresses = resolver
+                .addresses(name.as_str(), Instant::now() + LONGEST)
+                .await?;
+            let sockets = addresses
+                .into_iter()
+                .map(|address| SocketAddr::new(address, 0));
+            Ok(Box::new(sockets) as Addrs)
         })
     }
 }

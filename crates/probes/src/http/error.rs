@@ -2,7 +2,7 @@
 
 use std::{error::Error as _, io, path::PathBuf, time::Duration};
 
-use crate::Answer;
+use crate::{Answer, resolver::ResolveError};
 
 /// Why a request was not sent, or not answered whole. Texts fit "failed to …" and hold no credential: no header's
 /// value, no user information, no query.
@@ -49,13 +49,8 @@ pub enum HttpError {
         detail: String,
     },
     /// The name has no address, or no name server answers.
-    #[error("find the address of {host}: {detail}")]
-    Name {
-        /// The name.
-        host: String,
-        /// What the resolver says.
-        detail: String,
-    },
+    #[error(transparent)]
+    Name(#[from] ResolveError),
     /// Nothing accepted the connection.
     #[error("connect to {at}: {detail}")]
     Connect {
@@ -112,7 +107,8 @@ impl HttpError {
             | HttpError::File { .. }
             | HttpError::Certificates { .. }
             | HttpError::Client { .. } => Answer::Unknown,
-            HttpError::Name { .. }
+            HttpError::Name(error) if !error.is_definite() => Answer::Unknown,
+            HttpError::Name(_)
             | HttpError::Connect { .. }
             | HttpError::Tls { .. }
             | HttpError::NoAnswer { .. }
@@ -121,20 +117,23 @@ impl HttpError {
         }
     }
 
-    /// The innermost useful cause of `error`, for a request to `at` whose name is `host`. The outer ones repeat the
+    /// The innermost useful cause of `error`, for a request to `at`. The outer ones repeat the
     /// address with its query, so none of their text is taken.
-    pub(super) fn of(error: &reqwest::Error, at: String, host: &str) -> HttpError {
+    pub(super) fn of(error: &reqwest::Error, at: String) -> HttpError {
         let mut innermost = None;
         let mut source = error.source();
         while let Some(cause) = source {
+            if let Some(name) = cause.downcast_ref::<ResolveError>() {
+                return HttpError::Name(name.clone());
+            }
             if let Some(io) = cause.downcast_ref::<io::Error>() {
-                if let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+                if let Some(tls) = tls_error(io) {
                     return HttpError::Tls {
                         at,
                         detail: one_line(&tls.to_string()),
                     };
                 }
-                if error.is_connect() && !error.is_dns() {
+                if error.is_connect() {
                     return HttpError::Connect {
                         at,
                         kind: io.kind(),
@@ -149,17 +148,19 @@ impl HttpError {
             || "the connection broke".to_owned(),
             |cause| one_line(&cause.to_string()),
         );
-        if error.is_dns() {
-            return HttpError::Name {
-                host: host.to_owned(),
-                detail,
-            };
-        }
         if error.is_builder() {
             return HttpError::Client { detail };
         }
         HttpError::Exchange { at, detail }
     }
+}
+
+/// The TLS error inside, however often it was wrapped.
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    let inner = error.get_ref()?;
+    inner
+        .downcast_ref::<rustls::Error>()
+        .or_else(|| tls_error(inner.downcast_ref::<io::Error>()?))
 }
 
 /// A system error in words: by its kind where that has a name, since the system's own text differs between C libraries.

@@ -10,8 +10,9 @@ use super::{
     Answered, PrometheusError,
     reading::Data,
 };
-use crate::http::{
-    Client, ClientOptions, Credentials, HttpError, Request, Response, Roots, one_line,
+use crate::{
+    http::{Client, ClientOptions, Credentials, HttpError, Request, Response, Roots, one_line},
+    resolver::Resolver,
 };
 
 /// Where a Prometheus is and how it is asked.
@@ -22,6 +23,8 @@ pub struct PrometheusOptions {
     pub url: String,
     /// What it asks for, where it does.
     pub credentials: Option<Credentials>,
+    /// Who knows the addresses of names; as this host is configured where none is given.
+    pub resolver: Option<Resolver>,
     /// Certificates to trust in place of the host's, a PEM file.
     pub ca_file: Option<PathBuf>,
 }
@@ -58,6 +61,7 @@ impl Prometheus {
             };
             let client = Client::new(ClientOptions {
                 roots,
+                resolver: options.resolver,
                 // A vector of every runner is well below it.
                 body_limit: 8 << 20,
                 ..ClientOptions::default()

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     docker::Environment,
     http::{Client, ClientOptions, Credentials, HttpError, Request, Response, Roots},
+    resolver::Resolver,
 };
 
 /// Every kind of manifest that a reference may name: without an index's kinds, a registry that has one says 404.
@@ -32,6 +33,8 @@ pub struct RegistryOptions {
     pub environment: Environment,
     /// Registries that speak plain HTTP, as references name them: `registry.lan:5000`. Those of this host do so anyway.
     pub insecure: BTreeSet<String>,
+    /// Who knows the addresses of names; as this host is configured where none is given.
+    pub resolver: Option<Resolver>,
     /// Certificates to trust in place of the host's, a PEM file.
     pub ca_file: Option<PathBuf>,
 }
@@ -72,6 +75,7 @@ impl Registry {
         let client = |roots| {
             Client::new(ClientOptions {
                 roots,
+                resolver: options.resolver.clone(),
                 // Some registries keep manifests elsewhere.
                 redirects: 3,
                 ..ClientOptions::default()
