@@ -391,11 +391,10 @@ impl Candidate {
                 by_me: false,
             });
         }
-        let held = self
-            .view
-            .as_ref()
-            .and_then(View::record)
-            .is_some_and(|r| r.phase == Phase::Held);
+        // The lock may be with a later deployment since, and held for that one.
+        let held = self.view.as_ref().and_then(View::record).is_some_and(|r| {
+            r.phase == Phase::Held && r.deployment.id == hold.record.deployment.id
+        });
         if held {
             let detail = state.map(|s| s.detail.clone()).unwrap_or_default();
             return Intent::Finish(Conclusion::Held {

@@ -1,7 +1,7 @@
 //! The rows of `deploying` that the holder writes: heartbeats, attempts, the deadline, the end.
 
 use lease::{
-    Phase,
+    OnPrimaryLost, Phase,
     protocol::{Command, Conclusion, Input},
 };
 use ledger::{AttemptOutcome, Event, FailureReason, Outcome, TakeoverReason};
@@ -415,5 +415,34 @@ fn a_holder_whom_the_store_refuses_does_not_wait_for_half_an_hour() {
         matches!(play.legs[PRIMARY].end, Some(Conclusion::StoreLost(_))),
         "{:?}",
         play.legs[PRIMARY].end
+    );
+}
+
+#[test]
+fn a_holder_that_wakes_up_after_its_rescue_is_not_held_because_a_later_deployment_is() {
+    let mut play = Play::pair(|_| {});
+    play.run(2);
+    // Suspended: it learns of nothing until it wakes up.
+    play.crash(PRIMARY);
+    play.run(24);
+    play.succeeds(STANDBY);
+    play.run(1);
+    let mut later = Vec::new();
+    for number in 1..=2 {
+        let mut config = config(2, number);
+        config.policy.on_primary_lost = OnPrimaryLost::Hold;
+        later.push(play.join(config));
+    }
+    play.crash(later[0]);
+    play.run(30);
+    assert_eq!(play.phase(), Phase::Held);
+    play.legs[PRIMARY].alive = true;
+    play.run(1);
+    play.ended(PRIMARY, AttemptOutcome::Fenced);
+    play.run(3);
+    let end = &play.legs[PRIMARY].end;
+    assert!(
+        matches!(end, Some(Conclusion::LostLease { to }) if to.candidate == 2),
+        "{end:?}"
     );
 }
