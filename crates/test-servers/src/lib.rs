@@ -7,12 +7,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod docker;
+mod network;
 mod plain_http;
 mod prometheus;
 mod registry;
 mod process;
 
 pub use docker::Docker;
+pub use network::in_network;
 pub use prometheus::Prometheus;
 pub use registry::{Access, Registry};
 pub use process::{Process, free_port, program, until};

@@ -1,0 +1,212 @@
+//! Connecting: what each kind of host looks like.
+
+use std::{net::IpAddr, time::Duration};
+
+use hickory_resolver::proto::rr::{
+    RData, RecordType,
+    rdata::{A, AAAA},
+};
+use probes::{
+    Answer, Probe,
+    tcp::{ConnectFailure, Tcp, TcpError, connect},
+};
+use tokio::time::Instant;
+
+use crate::{
+    DROPPING, SILENT, closed_port, in_network, listener, literals,
+    name_server::{NameServer, Says},
+    within,
+};
+
+fn failures(error: &TcpError) -> Vec<ConnectFailure> {
+    match error {
+        TcpError::Unconnected { attempts, .. } => attempts.iter().map(|one| one.failure).collect(),
+        other => panic!("not about addresses: {other}"),
+    }
+}
+
+#[test]
+fn an_open_port_is_connected_and_closed_without_a_reset() {
+    in_network("", async || {
+        let (listening, address) = listener("127.0.0.1:0").await;
+        let connected = connect(&literals(), "127.0.0.1", address.port(), within(5.0))
+            .await
+            .unwrap();
+        assert_eq!(connected.address, address);
+        let (mut theirs, _) = listening.accept().await.unwrap();
+        drop(connected);
+        // A reset would be an error here, an ordinary close is the end.
+        let mut rest = Vec::new();
+        let read = tokio::io::AsyncReadExt::read_to_end(&mut theirs, &mut rest).await;
+        assert_eq!(read.unwrap(), 0);
+    });
+}
+
+#[test]
+fn a_closed_port_is_refused_and_its_host_is_up() {
+    in_network("", async || {
+        let address = closed_port("127.0.0.1:0").await;
+        let error = connect(&literals(), "127.0.0.1", address.port(), within(5.0))
+            .await
+            .unwrap_err();
+        assert!(error.is_refused());
+        assert_eq!(error.answer(), Answer::Fail);
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "connect to 127.0.0.1: {address}: refused (the host is up, the port is closed)"
+            )
+        );
+    });
+}
+
+#[test]
+fn dropped_packets_end_at_the_deadline_and_say_so() {
+    in_network(DROPPING, async || {
+        let begun = Instant::now();
+        let error = connect(&literals(), SILENT, 22, within(0.6))
+            .await
+            .unwrap_err();
+        assert!(
+            begun.elapsed() < Duration::from_secs(3),
+            "{:?}",
+            begun.elapsed()
+        );
+        assert!(!error.is_refused());
+        assert!(
+            matches!(failures(&error)[..], [ConnectFailure::TimedOut(waited)]
+                if waited >= Duration::from_millis(590)),
+            "{error}"
+        );
+        assert_eq!(
+            error.to_string(),
+            "connect to 10.9.0.1: 10.9.0.1:22: no answer in 0.6 s"
+        );
+    });
+}
+
+#[test]
+fn no_route_is_told_from_no_host_and_from_forbidden() {
+    let setup = "route add unreachable 10.7.0.0/16\nroute add prohibit 10.6.0.0/16";
+    in_network(setup, async || {
+        for (host, wanted, answer) in [
+            (
+                "192.0.2.1",
+                ConnectFailure::NetworkUnreachable,
+                Answer::Fail,
+            ),
+            ("10.7.0.1", ConnectFailure::HostUnreachable, Answer::Fail),
+            ("10.6.0.1", ConnectFailure::Forbidden, Answer::Unknown),
+            (
+                "2001:db8::1",
+                ConnectFailure::NetworkUnreachable,
+                Answer::Fail,
+            ),
+        ] {
+            let error = connect(&literals(), host, 22, within(5.0))
+                .await
+                .unwrap_err();
+            assert_eq!(failures(&error), [wanted], "{host}");
+            assert_eq!(error.answer(), answer, "{host}");
+        }
+    });
+}
+
+#[test]
+fn a_host_with_ipv6_alone_is_reached() {
+    in_network("", async || {
+        let (_listening, address) = listener("[::1]:0").await;
+        let server = NameServer::start("127.0.0.1:0", |_, family| match family {
+            RecordType::AAAA => Says::Records(vec![RData::AAAA(AAAA("::1".parse().unwrap()))]),
+            _ => Says::Records(vec![]),
+        })
+        .await;
+        let resolver = probes::resolver::Resolver::with_servers(&[server.address]);
+        let connected = connect(&resolver, "six.example", address.port(), within(5.0))
+            .await
+            .unwrap();
+        assert_eq!(connected.address, address);
+    });
+}
+
+#[test]
+fn a_dead_first_address_costs_a_quarter_of_a_second() {
+    in_network(DROPPING, async || {
+        let (_listening, address) = listener("127.0.0.1:0").await;
+        let server = NameServer::start("127.0.0.1:0", |_, family| match family {
+            RecordType::AAAA => {
+                Says::Records(vec![RData::AAAA(AAAA("2001:db8::1".parse().unwrap()))])
+            }
+            _ => Says::Records(vec![RData::A(A("127.0.0.1".parse().unwrap()))]),
+        })
+        .await;
+        let resolver = probes::resolver::Resolver::with_servers(&[server.address]);
+        let addresses = resolver
+            .addresses("both.example", within(5.0))
+            .await
+            .unwrap();
+        assert_eq!(addresses[0], "2001:db8::1".parse::<IpAddr>().unwrap());
+        let begun = Instant::now();
+        let connected = connect(&resolver, "both.example", address.port(), within(20.0))
+            .await
+            .unwrap();
+        let took = begun.elapsed();
+        assert_eq!(connected.address, address);
+        assert!(took >= Duration::from_millis(250), "{took:?}");
+        assert!(took < Duration::from_secs(5), "{took:?}");
+    });
+}
+
+#[test]
+fn a_failure_names_every_address() {
+    in_network(DROPPING, async || {
+        let server = NameServer::start("127.0.0.1:0", |_, family| match family {
+            RecordType::AAAA => {
+                Says::Records(vec![RData::AAAA(AAAA("2001:db8::1".parse().unwrap()))])
+            }
+            _ => Says::Records(vec![RData::A(A("127.0.0.1".parse().unwrap()))]),
+        })
+        .await;
+        let resolver = probes::resolver::Resolver::with_servers(&[server.address]);
+        let port = closed_port("127.0.0.1:0").await.port();
+        let error = connect(&resolver, "both.example", port, within(1.0))
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(
+                failures(&error)[..],
+                [ConnectFailure::TimedOut(_), ConnectFailure::Refused]
+            ),
+            "{error}"
+        );
+        // One of its addresses is up: so is the host.
+        assert!(error.is_refused());
+    });
+}
+
+#[test]
+fn the_probe_says_in_one_line_what_was_seen() {
+    in_network("", async || {
+        let (_listening, open) = listener("127.0.0.1:0").await;
+        let probe = |port| Tcp {
+            resolver: literals(),
+            host: "127.0.0.1".to_owned(),
+            port,
+        };
+        let up = probe(open.port());
+        assert_eq!(up.identity(), format!("tcp {open}"));
+        let seen = up.check(within(5.0)).await;
+        assert_eq!(
+            (seen.answer, seen.seen),
+            (Answer::Pass, format!("connected to {open}"))
+        );
+        let closed = closed_port("127.0.0.1:0").await;
+        let seen = probe(closed.port()).check(within(5.0)).await;
+        assert_eq!(seen.answer, Answer::Fail);
+        assert!(
+            seen.seen.starts_with("failed to connect to 127.0.0.1: "),
+            "{}",
+            seen.seen
+        );
+    });
+}
