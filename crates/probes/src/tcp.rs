@@ -5,7 +5,7 @@
 
 use std::{
     fmt, io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
 
@@ -196,6 +196,14 @@ fn failure(error: &io::Error, after: Duration) -> ConnectFailure {
     }
 }
 
+/// `host:port` as a URL writes it: an IPv6 literal in brackets.
+pub(crate) fn authority(host: &str, port: u16) -> String {
+    match host.parse::<Ipv6Addr>() {
+        Ok(literal) => format!("[{literal}]:{port}"),
+        Err(_) => format!("{host}:{port}"),
+    }
+}
+
 fn listed(attempts: &[Attempt]) -> String {
     let parts: Vec<String> = attempts
         .iter()
@@ -217,7 +225,7 @@ pub struct Tcp {
 
 impl Probe for Tcp {
     fn identity(&self) -> String {
-        format!("tcp {}:{}", self.host, self.port)
+        format!("tcp {}", authority(&self.host, self.port))
     }
 
     fn check(&self, deadline: Instant) -> ProbeFuture<'_> {

@@ -110,7 +110,7 @@ pub async fn handshake(
     })?;
     let connected = tcp::connect(resolver, host, port, deadline).await?;
     let begun = Instant::now();
-    let host = format!("{host}:{port}");
+    let host = tcp::authority(host, port);
     let failed = |reason: String| TlsError::Handshake {
         host: host.clone(),
         reason,
@@ -172,9 +172,10 @@ pub struct Tls {
 
 impl Probe for Tls {
     fn identity(&self) -> String {
+        let target = tcp::authority(&self.host, self.port);
         match &self.server_name {
-            Some(name) => format!("tls {}:{} as {name}", self.host, self.port),
-            None => format!("tls {}:{}", self.host, self.port),
+            Some(name) => format!("tls {target} as {name}"),
+            None => format!("tls {target}"),
         }
     }
 

@@ -231,3 +231,31 @@ fn shown(name: &Name) -> String {
     let text = name.to_string();
     text.strip_suffix('.').unwrap_or(&text).to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dot_puts_the_name_itself_before_the_search_list() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("resolv.conf");
+        let of = |text: &str, name: &str| -> Vec<String> {
+            fs::write(&file, text).unwrap();
+            let servers = NameServers::from_file(&file).unwrap();
+            let name = Name::from_ascii(name).unwrap();
+            let all = servers.candidates(&name);
+            assert!(all.iter().all(Name::is_fqdn));
+            all.iter().map(shown).collect()
+        };
+        let text = "nameserver 192.0.2.1\nsearch a.example b.example\n";
+        assert_eq!(of(text, "db"), ["db.a.example", "db.b.example", "db"]);
+        assert_eq!(
+            of(text, "db.c"),
+            ["db.c", "db.c.a.example", "db.c.b.example"]
+        );
+        assert_eq!(of(text, "db.c."), ["db.c"]);
+        let text = "nameserver 192.0.2.1\nsearch a.example\noptions ndots:2\n";
+        assert_eq!(of(text, "db.c"), ["db.c.a.example", "db.c"]);
+    }
+}

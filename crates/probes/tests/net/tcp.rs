@@ -185,6 +185,18 @@ fn a_failure_names_every_address() {
 }
 
 #[test]
+fn a_port_that_is_connected_to_itself_is_closed() {
+    in_network("", async || {
+        // The one port for outgoing connections is the one that is asked for.
+        std::fs::write("/proc/sys/net/ipv4/ip_local_port_range", "40001 40001").unwrap();
+        let error = connect(&literals(), "127.0.0.1", 40001, within(5.0))
+            .await
+            .unwrap_err();
+        assert!(error.is_refused(), "{error}");
+    });
+}
+
+#[test]
 fn the_probe_says_in_one_line_what_was_seen() {
     in_network("", async || {
         let (_listening, open) = listener("127.0.0.1:0").await;
@@ -200,6 +212,11 @@ fn the_probe_says_in_one_line_what_was_seen() {
             (seen.answer, seen.seen),
             (Answer::Pass, format!("connected to {open}"))
         );
+        let six = Tcp {
+            host: "::1".to_owned(),
+            ..probe(22)
+        };
+        assert_eq!(six.identity(), "tcp [::1]:22");
         let closed = closed_port("127.0.0.1:0").await;
         let seen = probe(closed.port()).check(within(5.0)).await;
         assert_eq!(seen.answer, Answer::Fail);
