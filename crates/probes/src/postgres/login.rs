@@ -1,0 +1,230 @@
+//! Logging in, and asking.
+
+use std::error::Error as _;
+
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, timeout_at},
+};
+use tokio_postgres::{
+    Client, Config, Error, SimpleQueryMessage,
+    config::{self, SslNegotiation},
+};
+
+use super::{
+    error::PostgresError,
+    ready::{goes_on, no_server, share},
+    settings::{ChannelBinding, Server, Settings, TargetSession},
+    stream::{self, Standing, Stream, Way},
+};
+use crate::resolver::Resolver;
+
+/// A server that let us in; the connection ends with it.
+#[derive(Debug)]
+pub struct Session {
+    client: Client,
+    server: String,
+    carrier: JoinHandle<()>,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.carrier.abort();
+    }
+}
+
+/// Logs in to the first server that lets this user in, is what `target_session_attrs` wants, and answers `SELECT 1`.
+///
+/// # Errors
+///
+/// That of the server, or of each where several are named.
+pub async fn login(
+    resolver: &Resolver,
+    settings: &Settings,
+    deadline: Instant,
+) -> Result<Session, PostgresError> {
+    let rounds: &[TargetSession] = match settings.target_session {
+        TargetSession::PreferStandby => &[TargetSession::Standby, TargetSession::Any],
+        ref one => std::slice::from_ref(one),
+    };
+    let mut tried = Vec::new();
+    for (n, wanted) in rounds.iter().enumerate() {
+        let rounds_left = u32::try_from(rounds.len() - n).unwrap_or(1);
+        let now = Instant::now();
+        let until = now + deadline.saturating_duration_since(now) / rounds_left;
+        match round(resolver, settings, *wanted, until).await {
+            Ok(session) => return Ok(session),
+            Err(errors) => tried.extend(errors),
+        }
+    }
+    Err(PostgresError::of(tried).unwrap_or_else(no_server))
+}
+
+async fn round(
+    resolver: &Resolver,
+    settings: &Settings,
+    wanted: TargetSession,
+    deadline: Instant,
+) -> Result<Session, Vec<PostgresError>> {
+    let mut tried = Vec::new();
+    for (n, server) in settings.servers.iter().enumerate() {
+        let until = share(settings, n, deadline);
+        for way in stream::ways(settings.ssl_mode, server) {
+            match once(resolver, settings, server, *way, wanted, until).await {
+                Ok(session) => return Ok(session),
+                Err(error) => {
+                    let last = !goes_on(&error);
+                    tried.push(error);
+                    if last {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    Err(tried)
+}
+
+async fn once(
+    resolver: &Resolver,
+    settings: &Settings,
+    server: &Server,
+    way: Way,
+    wanted: TargetSession,
+    deadline: Instant,
+) -> Result<Session, PostgresError> {
+    let stream = stream::open(resolver, settings, server, way, deadline).await?;
+    let config = config(settings, &stream);
+    let login = config.connect_raw(stream, Standing);
+    let name = server.to_string();
+    let (client, connection) = match timeout_at(deadline, login).await {
+        Ok(Ok(both)) => both,
+        Ok(Err(error)) => return Err(of_login(settings, name, &error)),
+        Err(_) => {
+            return Err(PostgresError::TimedOut {
+                server: name,
+                waiting_for: "to the login",
+            });
+        }
+    };
+    let session = Session {
+        client,
+        server: name,
+        carrier: tokio::spawn(async move {
+            // Its error comes out at the question that it breaks.
+            let _ended = connection.await;
+        }),
+    };
+    session.value("SELECT 1", deadline).await?;
+    session.is(wanted, deadline).await?;
+    Ok(session)
+}
+
+fn config(settings: &Settings, stream: &Stream) -> Config {
+    let mut config = Config::new();
+    config
+        .user(&settings.user)
+        .dbname(&settings.database)
+        .application_name(&settings.application_name)
+        .channel_binding(match settings.channel_binding {
+            ChannelBinding::Disable => config::ChannelBinding::Disable,
+            ChannelBinding::Prefer => config::ChannelBinding::Prefer,
+            ChannelBinding::Require => config::ChannelBinding::Require,
+        });
+    if let Some(password) = &settings.password {
+        config.password(password);
+    }
+    if let Some(options) = &settings.options {
+        config.options(options);
+    }
+    match stream {
+        // TLS stands, as after a direct negotiation: tokio-postgres asks for the channel binding, and not for TLS.
+        Stream::Tls(_) => config
+            .ssl_mode(config::SslMode::Require)
+            .ssl_negotiation(SslNegotiation::Direct),
+        Stream::Tcp(_) | Stream::Unix(_) => config.ssl_mode(config::SslMode::Disable),
+    };
+    config
+}
+
+impl Session {
+    /// Who let us in.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// The first column of the first row, as text; `None` for no row, and for NULL.
+    ///
+    /// # Errors
+    ///
+    /// The server says no, or does not answer by `deadline`.
+    pub async fn value(
+        &self,
+        question: &str,
+        deadline: Instant,
+    ) -> Result<Option<String>, PostgresError> {
+        let messages = match timeout_at(deadline, self.client.simple_query(question)).await {
+            Ok(Ok(messages)) => messages,
+            Ok(Err(error)) => return Err(of_server(&self.server, &error)),
+            Err(_) => {
+                return Err(PostgresError::TimedOut {
+                    server: self.server.clone(),
+                    waiting_for: "to a question",
+                });
+            }
+        };
+        Ok(messages
+            .iter()
+            .find_map(|message| match message {
+                SimpleQueryMessage::Row(row) if !row.is_empty() => {
+                    Some(row.get(0).map(ToOwned::to_owned))
+                }
+                _ => None,
+            })
+            .flatten())
+    }
+
+    async fn is(&self, wanted: TargetSession, deadline: Instant) -> Result<(), PostgresError> {
+        let (question, answer) = match wanted {
+            TargetSession::Any | TargetSession::PreferStandby => return Ok(()),
+            TargetSession::ReadWrite => ("SHOW transaction_read_only", "off"),
+            TargetSession::ReadOnly => ("SHOW transaction_read_only", "on"),
+            TargetSession::Primary => ("SELECT pg_catalog.pg_is_in_recovery()", "f"),
+            TargetSession::Standby => ("SELECT pg_catalog.pg_is_in_recovery()", "t"),
+        };
+        if self.value(question, deadline).await?.as_deref() == Some(answer) {
+            return Ok(());
+        }
+        Err(PostgresError::WrongRole {
+            server: self.server.clone(),
+            wanted,
+        })
+    }
+}
+
+fn of_login(settings: &Settings, server: String, error: &Error) -> PostgresError {
+    // tokio-postgres has no kind to tell this by; its own words would speak of a configuration.
+    if settings.password.is_none() && error.as_db_error().is_none() {
+        let words = error.source().map(ToString::to_string);
+        if words.as_deref() == Some("password missing") {
+            let user = settings.user.clone();
+            return PostgresError::NoPassword { server, user };
+        }
+    }
+    of_server(&server, error)
+}
+
+fn of_server(server: &str, error: &Error) -> PostgresError {
+    if let Some(said) = error.as_db_error() {
+        return PostgresError::said(server, said.code().code(), said.message());
+    }
+    let server = server.to_owned();
+    let reason = match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    };
+    if error.is_closed() {
+        return PostgresError::Closed { server, reason };
+    }
+    PostgresError::Exchange { server, reason }
+}
