@@ -12,8 +12,23 @@ use std::{
 
 use crate::{
     error::Problem,
+    inventory::MOST_HOSTS,
     value::{Value, Variable, Variables},
 };
+
+/// How often hosts and groups may be mentioned: aliases and ranges make many mentions of few letters.
+const MOST_MENTIONS: usize = 10 * MOST_HOSTS;
+
+/// There is too much in the inventory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Full {
+    #[error("more hosts than {MOST_HOSTS}")]
+    Hosts,
+    #[error(
+        "more than {MOST_MENTIONS} mentions of hosts and groups, aliases and ranges written out"
+    )]
+    Mentions,
+}
 
 pub(crate) const ALL: usize = 0;
 pub(crate) const UNGROUPED: usize = 1;
@@ -73,6 +88,7 @@ pub(crate) struct Graph {
     host_by_name: HashMap<String, usize>,
     memberships: HashSet<(usize, usize)>,
     edges: HashMap<(usize, usize), Option<Place>>,
+    mentions: usize,
 }
 
 /// A host with everything that applies to it.
@@ -92,6 +108,7 @@ impl Graph {
             host_by_name: HashMap::new(),
             memberships: HashSet::new(),
             edges: HashMap::new(),
+            mentions: 0,
         };
         graph.group("all");
         graph.group("ungrouped");
@@ -99,8 +116,13 @@ impl Graph {
         graph
     }
 
-    pub(crate) fn host_count(&self) -> usize {
-        self.hosts.len()
+    /// Counts one mention of a host or group.
+    pub(crate) fn mention(&mut self) -> Result<(), Full> {
+        self.mentions += 1;
+        if self.mentions > MOST_MENTIONS {
+            return Err(Full::Mentions);
+        }
+        Ok(())
     }
 
     /// The group of that name, made where it is new.
@@ -134,11 +156,20 @@ impl Graph {
     }
 
     /// Puts the host into the group. The port counts only where the host is new: so does Ansible.
-    pub(crate) fn add_host(&mut self, name: &str, group: usize, port: Option<u64>) {
+    pub(crate) fn add_host(
+        &mut self,
+        name: &str,
+        group: usize,
+        port: Option<u64>,
+    ) -> Result<(), Full> {
+        self.mention()?;
         let host = match self.host_by_name.get(name) {
             Some(known) => *known,
             None => {
                 let host = self.hosts.len();
+                if host >= MOST_HOSTS {
+                    return Err(Full::Hosts);
+                }
                 let mut variables = Variables::new();
                 if let Some(port) = port.filter(|port| *port > 0) {
                     let port = i64::try_from(port).unwrap_or(i64::MAX);
@@ -156,6 +187,7 @@ impl Graph {
         if self.memberships.insert((group, host)) {
             self.hosts[host].groups.push(group);
         }
+        Ok(())
     }
 
     /// Sets a variable of a host, or of the group of that name where there is one: so does Ansible.

@@ -6,7 +6,6 @@ use std::{collections::BTreeMap, path::PathBuf, rc::Rc};
 use crate::{
     error::Problem,
     graph::{Graph, Place, UNGROUPED},
-    inventory::MOST_HOSTS,
     pattern::{self, PatternError},
     text,
     value::{Value, Variable, python_literal},
@@ -28,6 +27,8 @@ struct Reader<'a> {
     line: usize,
     /// Names used before a section declares them: by a `:children` or as the head of a `:vars`.
     wanted: BTreeMap<String, Wanted>,
+    /// No more fits in: the rest is not read.
+    full: bool,
 }
 
 struct Wanted {
@@ -46,6 +47,7 @@ pub(crate) fn read(file: &Rc<PathBuf>, text: &str, graph: &mut Graph) -> Result<
         file: Rc::clone(file),
         line: 0,
         wanted: BTreeMap::new(),
+        full: false,
     };
     reader.read(text);
     if reader.problems.is_empty() {
@@ -89,7 +91,7 @@ impl Reader<'_> {
                 Some(Kind::Variables) => self.variable_line(line, group),
                 None => {}
             }
-            if self.graph.host_count() > MOST_HOSTS {
+            if self.full {
                 break;
             }
         }
@@ -239,15 +241,19 @@ impl Reader<'_> {
                 "give the file the ending .yml when it is one of YAML",
             );
         }
-        let names = match pattern::expand(
-            &parsed.name,
-            MOST_HOSTS.saturating_sub(self.graph.host_count()),
-        ) {
+        let names = match pattern::expand(&parsed.name) {
             Ok(names) => names,
             Err(error) => return self.name_is_wrong(written, &error),
         };
         for name in &names {
-            self.graph.add_host(name, group, parsed.port);
+            if let Err(full) = self.graph.add_host(name, group, parsed.port) {
+                self.full = true;
+                return self.wrong(
+                    full.to_string(),
+                    "fewer",
+                    "correct the ranges, or deploy to fewer hosts at once",
+                );
+            }
         }
         for (at, word) in assignments.iter().enumerate() {
             // A word without `=` may be the second half of a password that holds a space: it is not shown.

@@ -14,7 +14,7 @@ use crate::{
     error::{InventoryError, Problem},
     graph::{Graph, UNGROUPED, VariableFiles},
     ini,
-    inventory::{Address, Host, Inventory, MOST_HOSTS, ReadBy},
+    inventory::{Address, Host, Inventory, ReadBy},
     node, pattern, text,
     value::Variables,
     vars_files::{BesideInventory, EXTENSIONS},
@@ -153,22 +153,21 @@ impl Reader {
             .map(str::trim)
             .filter(|written| !written.is_empty())
         {
-            if self.graph.host_count() >= MOST_HOSTS {
-                let problem = Problem {
-                    file: PathBuf::from("the list of hosts"),
-                    line: None,
-                    seen: format!("more than {MOST_HOSTS} hosts"),
-                    wanted: "fewer".to_owned(),
-                    mend: "correct the list".to_owned(),
-                };
-                return self.problems.push(problem);
-            }
             let parsed = pattern::parse(written);
             // Ansible expands no ranges here and keeps the text.
-            if written.contains('[') && parsed.name.contains('[') {
-                self.graph.add_host(written, UNGROUPED, None);
+            let added = if parsed.name.contains('[') {
+                self.graph.add_host(written, UNGROUPED, None)
             } else {
-                self.graph.add_host(&parsed.name, UNGROUPED, parsed.port);
+                self.graph.add_host(&parsed.name, UNGROUPED, parsed.port)
+            };
+            if let Err(full) = added {
+                return self.problems.push(Problem {
+                    file: PathBuf::from("the list of hosts"),
+                    line: None,
+                    seen: full.to_string(),
+                    wanted: "fewer".to_owned(),
+                    mend: "deploy to fewer hosts at once".to_owned(),
+                });
             }
         }
     }

@@ -5,22 +5,19 @@ use std::{path::PathBuf, rc::Rc};
 
 use crate::{
     error::Problem,
-    graph::{Graph, Place},
-    inventory::MOST_HOSTS,
+    graph::{Full, Graph, Place},
     node::{Content, Document, Entry, Node},
     pattern,
     value::{Value, Variable},
 };
-
-/// How many groups and hosts are visited: aliases of aliases stand for any number of them.
-const MOST_VISITS: usize = 4 * MOST_HOSTS;
 
 struct Reader<'a> {
     graph: &'a mut Graph,
     problems: Vec<Problem>,
     notes: &'a mut Vec<String>,
     file: Rc<PathBuf>,
-    visits: usize,
+    /// No more fits in: the rest is not read.
+    full: bool,
 }
 
 /// The plugin that a YAML file configures, where it is no inventory itself: `plugin: amazon.aws.aws_ec2`.
@@ -67,7 +64,7 @@ pub(crate) fn read(
         problems: Vec::new(),
         notes,
         file: Rc::clone(file),
-        visits: 0,
+        full: false,
     };
     match document.root.as_ref().map(|root| &root.content) {
         None => reader
@@ -110,18 +107,17 @@ impl Reader<'_> {
             .push(format!("{}:{line}: {words}", self.file.display()));
     }
 
-    /// Counts a group or host; false, with a problem once, where there are too many.
-    fn visit(&mut self, line: usize) -> bool {
-        self.visits += 1;
-        if self.visits == MOST_VISITS {
+    /// Says once that no more fits in.
+    fn stop(&mut self, line: usize, full: Full) {
+        if !self.full {
+            self.full = true;
             self.wrong(
                 line,
-                format!("more than {MOST_VISITS} groups and hosts, aliases counted as often as they are used"),
-                "fewer of them",
-                "write groups once and name them where they are needed again",
+                full.to_string(),
+                "fewer",
+                "correct the ranges and aliases, or deploy to fewer hosts at once",
             );
         }
-        self.visits < MOST_VISITS
     }
 
     fn text<'e>(&mut self, entry: &'e Entry, what: &str) -> Option<&'e str> {
@@ -146,8 +142,11 @@ impl Reader<'_> {
     }
 
     fn group(&mut self, entry: &Entry, parent: Option<usize>) {
-        if !self.visit(entry.line) {
+        if self.full {
             return;
+        }
+        if let Err(full) = self.graph.mention() {
+            return self.stop(entry.line, full);
         }
         let Some(name) = self.text(entry, "a group") else {
             return;
@@ -251,7 +250,7 @@ impl Reader<'_> {
     }
 
     fn host(&mut self, entry: &Entry, group: usize) {
-        if !self.visit(entry.line) {
+        if self.full {
             return;
         }
         let Some(written) = self.text(entry, "a host") else {
@@ -270,8 +269,7 @@ impl Reader<'_> {
             }
         };
         let parsed = pattern::parse(written);
-        let room = MOST_HOSTS.saturating_sub(self.graph.host_count());
-        let names = match pattern::expand(&parsed.name, room) {
+        let names = match pattern::expand(&parsed.name) {
             Ok(names) => names,
             Err(error) => {
                 return self.wrong(
@@ -283,7 +281,9 @@ impl Reader<'_> {
             }
         };
         for name in &names {
-            self.graph.add_host(name, group, parsed.port);
+            if let Err(full) = self.graph.add_host(name, group, parsed.port) {
+                return self.stop(entry.line, full);
+            }
         }
         for (variable, found) in relevant(variables) {
             for name in &names {
