@@ -91,7 +91,7 @@ pub async fn compose(
 ) -> Result<Compose, ComposeError> {
     let begun = Instant::now();
     let missing = match environment.program("docker") {
-        Some(docker) => match ask(docker, &["compose", "version", "--short"], begun, deadline).await? {
+        Some(docker) => match ask(environment, docker, &["compose", "version", "--short"], begun, deadline).await? {
             ran if ran.code == Some(0) => return read(&ran).map(Compose::Plugin),
             ran if knows_no_compose(&ran) => ComposeError::NoPlugin { legacy: None },
             ran => return Err(failed(&ran)),
@@ -102,7 +102,7 @@ pub async fn compose(
         return Err(missing);
     };
     // A broken stand-alone program is no better than none.
-    let version = match ask(standalone, &["version", "--short"], begun, deadline).await {
+    let version = match ask(environment, standalone, &["version", "--short"], begun, deadline).await {
         Ok(ran) if ran.code == Some(0) => read(&ran).ok(),
         Ok(_) | Err(_) => None,
     };
@@ -116,12 +116,13 @@ pub async fn compose(
 }
 
 async fn ask(
+    environment: &Environment,
     program: PathBuf,
     arguments: &[&str],
     begun: Instant,
     deadline: Instant,
 ) -> Result<Ran, ComposeError> {
-    run(&program, arguments, b"", deadline)
+    run(environment, &program, arguments, b"", deadline)
         .await
         .map_err(|not_run| match not_run {
             NotRun::Late => ComposeError::Late {

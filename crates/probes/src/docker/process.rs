@@ -1,6 +1,6 @@
 //! A short-lived program with a deadline: `docker` itself, or a credential helper.
 
-use std::{io, path::Path, process::Stdio};
+use std::{ffi::OsString, io, path::Path, process::Stdio};
 
 use nix::{
     sys::signal::{Signal, killpg},
@@ -11,6 +11,8 @@ use tokio::{
     process::Command,
     time::{Instant, timeout_at},
 };
+
+use super::Environment;
 
 /// How much of each output is kept, in bytes.
 const KEPT: u64 = 64 << 10;
@@ -44,15 +46,24 @@ impl Drop for Group {
     }
 }
 
-/// Runs `program` with `input` on its standard input until it ends, at most until `deadline`.
+/// Runs `program` with `input` on its standard input until it ends, at most until `deadline`. It sees this process'
+/// environment with the folders of `environment` in it.
 pub(crate) async fn run(
+    environment: &Environment,
     program: &Path,
     arguments: &[&str],
     input: &[u8],
     deadline: Instant,
 ) -> Result<Ran, NotRun> {
     let system = |error: io::Error| NotRun::System(error.kind());
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    let folders = [
+        ("DOCKER_CONFIG", environment.config.as_ref().map(OsString::from)),
+        ("HOME", environment.home.as_ref().map(OsString::from)),
+        ("PATH", environment.path.clone()),
+    ];
+    command.envs(folders.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    let mut child = command
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

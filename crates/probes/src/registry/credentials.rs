@@ -204,7 +204,7 @@ async fn ask(
         .ok_or_else(|| CredentialsError::NoHelper {
             program: program.escape_debug().to_string(),
         })?;
-    let ran = match run(&file, &["get"], key.as_bytes(), deadline).await {
+    let ran = match run(environment, &file, &["get"], key.as_bytes(), deadline).await {
         Ok(ran) => ran,
         Err(NotRun::Late) => {
             return Err(CredentialsError::Late {
