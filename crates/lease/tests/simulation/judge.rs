@@ -356,9 +356,17 @@ impl World {
             | Conclusion::StoreLost(_) => true,
             // The lease's own phase tells as much as the ledger.
             Conclusion::Over { outcome: said, .. } => outcome == Some(*said),
-            Conclusion::HandedOver { to, .. } => said(
-                &|e| matches!(&e.event, Event::Failover { to: t, .. } if e.deployment.id == id && t.candidate == to.candidate),
-            ),
+            Conclusion::HandedOver { to, .. } => said(&|e| {
+                e.deployment.id == id
+                    && match &e.event {
+                        Event::Failover { to: t, .. } => t.candidate == to.candidate,
+                        // Where the lease was removed, a primary claims it like a free one.
+                        Event::AttemptStarted { .. } => {
+                            self.lost_records.contains(&id) && e.by.as_ref() == Some(to)
+                        }
+                        _ => false,
+                    }
+            }),
             Conclusion::LostLease { to } => me.as_ref().is_none_or(|m| m.candidate != to.candidate),
             Conclusion::Held { deployment, .. } => {
                 said(&|e| e.deployment.id == *deployment && matches!(e.event, Event::Held { .. }))

@@ -3,6 +3,7 @@
 // What a test's own steps cannot do is the test's failure.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod appending;
 mod conformance;
 mod disk;
 mod foreign;
