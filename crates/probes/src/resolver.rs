@@ -38,7 +38,8 @@ const LOOKUPS: usize = 64;
 const OTHER_FAMILY: Duration = Duration::from_millis(500);
 
 /// Answers for names, shared by all probes of a process: clones share cache, sockets and limits. Answers are kept as
-/// long as their time to live says; equal questions asked at the same time are asked once.
+/// long as their time to live says and no longer than 10 s, a name's absence 1 s; equal questions asked at the same time
+/// are asked once.
 #[derive(Clone)]
 pub struct Resolver {
     inner: Arc<Inner>,

@@ -21,6 +21,13 @@ use crate::stagger::staggered;
 /// Before the next server is asked beside a silent one.
 const NEXT_SERVER: Duration = Duration::from_millis(500);
 
+/// How long an answer is used at most, whatever its time to live: one run of checks asks once, and a caller that asks
+/// again and again sees a change.
+const REMEMBERED: Duration = Duration::from_secs(10);
+
+/// As [`REMEMBERED`], for names that do not exist: somebody may be waiting for one to appear.
+const ABSENCE_REMEMBERED: Duration = Duration::from_secs(1);
+
 /// The servers of one configuration, and how names become absolute.
 pub(super) struct NameServers {
     servers: Vec<(SocketAddr, TokioResolver)>,
@@ -190,6 +197,8 @@ fn client(server: SocketAddr, options: &ResolverOpts) -> Result<TokioResolver, N
     *own = options.clone();
     // /etc/hosts is read once, by the resolver around.
     own.use_hosts_file = ResolveHosts::Never;
+    own.positive_max_ttl = Some(REMEMBERED);
+    own.negative_max_ttl = Some(ABSENCE_REMEMBERED);
     builder.build()
 }
 

@@ -163,6 +163,53 @@ fn an_answer_is_asked_for_once() {
 }
 
 #[test]
+fn a_lost_question_is_asked_again_in_time() {
+    in_network("", async || {
+        let lost = std::sync::atomic::AtomicBool::new(false);
+        let server = NameServer::start("127.0.0.1:0", move |_, kind| match kind {
+            RecordType::A if lost.swap(true, std::sync::atomic::Ordering::Relaxed) => {
+                Says::Records(vec![a("127.0.0.7")])
+            }
+            RecordType::A => Says::Nothing,
+            _ => Says::Records(vec![]),
+        })
+        .await;
+        let resolver = Resolver::with_servers(&[server.address]);
+        // The timeout of a network check, in the example of its settings.
+        let seen = resolver.addresses("db.example", within(5.0)).await.unwrap();
+        assert_eq!(seen.len(), 1);
+    });
+}
+
+#[test]
+fn a_name_that_appears_is_seen_soon_whatever_its_absence_said() {
+    in_network("", async || {
+        let there = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let appears = std::sync::Arc::clone(&there);
+        let server = NameServer::start("127.0.0.1:0", move |_, _| {
+            if there.load(std::sync::atomic::Ordering::Relaxed) {
+                Says::Records(vec![a("127.0.0.7")])
+            } else {
+                Says::Code(ResponseCode::NXDomain)
+            }
+        })
+        .await;
+        let resolver = Resolver::with_servers(&[server.address]);
+        let error = resolver
+            .addresses("new.example", within(5.0))
+            .await
+            .unwrap_err();
+        assert!(matches!(error, ResolveError::NoSuchName { .. }), "{error}");
+        appears.store(true, std::sync::atomic::Ordering::Relaxed);
+        let end = within(8.0);
+        while let Err(error) = resolver.addresses("new.example", end).await {
+            assert!(Instant::now() < end, "{error}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+}
+
+#[test]
 fn a_missing_family_does_not_hide_the_other() {
     in_network("", async || {
         for other in [

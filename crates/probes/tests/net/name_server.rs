@@ -7,7 +7,7 @@ use std::{
 
 use hickory_resolver::proto::{
     op::{Message, Query, ResponseCode},
-    rr::{RData, Record, RecordType},
+    rr::{Name, RData, Record, RecordType, rdata::SOA},
 };
 use tokio::{net::UdpSocket, task::JoinHandle};
 
@@ -83,7 +83,13 @@ fn reply(request: &Message, query: Query, says: Says) -> Option<Vec<u8>> {
                     .map(|data| Record::from_rdata(name.clone(), 60, data)),
             );
         }
-        Says::Code(code) => reply.metadata.response_code = code,
+        Says::Code(code) => {
+            reply.metadata.response_code = code;
+            // By this, an absence may be remembered for an hour (RFC 2308 §5).
+            let zone = Name::from_ascii("example.").unwrap();
+            let soa = SOA::new(zone.clone(), zone.clone(), 1, 3600, 3600, 3600, 3600);
+            reply.add_authority(Record::from_rdata(zone, 3600, RData::SOA(soa)));
+        }
         Says::Nothing => return None,
     }
     reply.add_query(query);
