@@ -11,11 +11,7 @@ mod scripts;
 
 use std::{
     fs::Permissions,
-    os::unix::{
-        fs::PermissionsExt,
-        net::UnixListener,
-        process::CommandExt,
-    },
+    os::unix::{fs::PermissionsExt, net::UnixListener, process::CommandExt},
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -63,7 +59,10 @@ async fn a_real_daemon_tells_its_version_and_hangs_when_stopped() {
     let endpoint = Endpoint::of(&environment).expect("an endpoint");
     let found = daemon(&endpoint, soon()).await.expect("an answer");
     assert_eq!(found.engine, Engine::Docker);
-    assert!(found.version >= "20.10".parse().expect("a version"), "{found:?}");
+    assert!(
+        found.version >= "20.10".parse().expect("a version"),
+        "{found:?}"
+    );
     assert!(found.api_version.starts_with("1."), "{found:?}");
     assert_eq!(found.os, "linux");
     assert!(!found.arch.is_empty());
@@ -98,17 +97,26 @@ async fn a_daemon_that_accepts_and_never_answers_hangs() {
 async fn an_absent_daemon_is_named_by_what_is_missing() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("docker.sock");
-    assert_eq!(ask(&path).await, Err(DockerError::NoSocket { path: path.clone() }));
+    assert_eq!(
+        ask(&path).await,
+        Err(DockerError::NoSocket { path: path.clone() })
+    );
     // Its listener is gone, the file stays: what a daemon that was killed leaves.
     drop(UnixListener::bind(&path).expect("a socket"));
     let error = ask(&path).await.expect_err("nobody listens");
-    assert!(matches!(error, DockerError::NobodyListens { .. }), "{error:?}");
+    assert!(
+        matches!(error, DockerError::NobodyListens { .. }),
+        "{error:?}"
+    );
     let tcp = Endpoint::Tcp {
         authority: format!("127.0.0.1:{}", test_servers::free_port()),
         tls: None,
     };
     let error = daemon(&tcp, soon()).await.expect_err("nobody listens");
-    assert!(matches!(error, DockerError::NobodyListens { .. }), "{error:?}");
+    assert!(
+        matches!(error, DockerError::NobodyListens { .. }),
+        "{error:?}"
+    );
     assert!(error.mend().contains("systemctl"));
 }
 
@@ -149,12 +157,20 @@ async fn a_socket_that_this_user_may_not_open_is_denied() {
         .expect("it ran")
         .expect("it ran");
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}"
+    );
 }
 
 async fn denied(path: &Path) {
     let error = ask(path).await.expect_err("denied");
-    assert_eq!(error, DockerError::PermissionDenied { path: path.to_owned() });
+    assert_eq!(
+        error,
+        DockerError::PermissionDenied {
+            path: path.to_owned()
+        }
+    );
     assert!(error.mend().contains("group docker"), "{}", error.mend());
     assert_eq!(error.answer(), Answer::Fail);
 }
@@ -164,19 +180,33 @@ async fn what_is_not_docker_is_said_to_be_that() {
     for says in [
         answer("200 OK", "text/html; charset=utf-8", "<html>canary</html>"),
         answer("404 Not Found", "text/plain", "404 page canary not found"),
-        answer("400 Bad Request", "text/plain", "Client sent an HTTP request to an HTTPS server."),
+        answer(
+            "400 Bad Request",
+            "text/plain",
+            "Client sent an HTTP request to an HTTPS server.",
+        ),
         answer("200 OK", "application/json", r#"{"Version":"20.10","ApiV"#),
-        answer("200 OK", "application/json", r#"{"Version":"canary","ApiVersion":"1"}"#),
+        answer(
+            "200 OK",
+            "application/json",
+            r#"{"Version":"canary","ApiVersion":"1"}"#,
+        ),
         answer("200 OK", "application/json", "[]"),
     ] {
         let (_folder, path, _server) = socket(says.clone());
         let error = ask(&path).await.expect_err("not Docker");
-        assert!(matches!(error, DockerError::NotDocker { .. }), "{says:?}: {error:?}");
+        assert!(
+            matches!(error, DockerError::NotDocker { .. }),
+            "{says:?}: {error:?}"
+        );
         assert!(!error.to_string().contains("canary"), "{error}");
     }
     let (_folder, path, _server) = socket(Says::Text("SSH-2.0-x\r\n".to_owned()));
     let error = ask(&path).await.expect_err("not HTTP");
-    assert!(matches!(error, DockerError::Unreachable { .. }), "{error:?}");
+    assert!(
+        matches!(error, DockerError::Unreachable { .. }),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
@@ -207,12 +237,21 @@ async fn an_old_daemon_fails_and_podman_is_called_by_its_name() {
     .expect("an endpoint");
     let seen = probe(endpoint, "20.10").check(soon()).await;
     assert_eq!(seen.answer, Answer::Fail);
-    assert!(seen.seen.starts_with("Docker 19.03.15 (API 1.40) at tcp://"), "{}", seen.seen);
+    assert!(
+        seen.seen
+            .starts_with("Docker 19.03.15 (API 1.40) at tcp://"),
+        "{}",
+        seen.seen
+    );
 
     let podman = r#"{"Platform":{"Name":"linux/amd64/debian-12"},"Components":[{"Name":"Podman Engine","Version":"4.3.1","Details":{"APIVersion":"4.3.1"}}],"Version":"4.3.1","ApiVersion":"1.41","Os":"linux","Arch":"amd64"}"#;
     let (_folder, path, _server) = socket(answer("200 OK", "application/json", podman));
     assert_eq!(ask(&path).await.expect("an answer").engine, Engine::Podman);
     let seen = probe(Endpoint::Unix(path), "20.10").check(soon()).await;
     assert_eq!(seen.answer, Answer::Unknown);
-    assert!(seen.seen.starts_with("Podman 4.3.1 (API 1.41) at unix://"), "{}", seen.seen);
+    assert!(
+        seen.seen.starts_with("Podman 4.3.1 (API 1.41) at unix://"),
+        "{}",
+        seen.seen
+    );
 }

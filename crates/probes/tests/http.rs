@@ -6,14 +6,10 @@
 mod scripted;
 #[path = "http/tls.rs"]
 mod tls;
+#[path = "http/tls_server.rs"]
+mod tls_server;
 
-use std::{
-    io::ErrorKind,
-    net::UdpSocket,
-    path::Path,
-    process::Command,
-    time::Duration,
-};
+use std::{io::ErrorKind, net::UdpSocket, path::Path, process::Command, time::Duration};
 
 use probes::{
     Answer, Observation, Probe,
@@ -92,8 +88,16 @@ async fn another_status_or_body_fails_and_says_what_was_wanted() {
     };
     let seen = check(plain(0), get(&url), wanted).await;
     assert_eq!(seen.answer, Answer::Fail);
-    assert!(seen.seen.starts_with("503 Service Unavailable after "), "{}", seen.seen);
-    assert!(seen.seen.ends_with("ms, wanted 200-299, 404"), "{}", seen.seen);
+    assert!(
+        seen.seen.starts_with("503 Service Unavailable after "),
+        "{}",
+        seen.seen
+    );
+    assert!(
+        seen.seen.ends_with("ms, wanted 200-299, 404"),
+        "{}",
+        seen.seen
+    );
 
     let wanted = Wanted {
         status: vec![503..=503],
@@ -101,7 +105,11 @@ async fn another_status_or_body_fails_and_says_what_was_wanted() {
     };
     let seen = check(plain(0), get(&url), wanted).await;
     assert_eq!(seen.answer, Answer::Fail);
-    assert!(seen.seen.ends_with("ms, without the wanted text"), "{}", seen.seen);
+    assert!(
+        seen.seen.ends_with("ms, without the wanted text"),
+        "{}",
+        seen.seen
+    );
     assert!(!seen.seen.contains("canary"), "{}", seen.seen);
 }
 
@@ -119,10 +127,31 @@ async fn a_redirect_is_followed_only_where_told_and_not_for_ever() {
         .mount(&server)
         .await;
     let request = get(&format!("{}/a", server.uri()));
-    assert_eq!(plain(0).ask(&request, soon()).await.expect("an answer").status, 302);
-    assert_eq!(plain(1).ask(&request, soon()).await.expect("an answer").status, 200);
+    assert_eq!(
+        plain(0)
+            .ask(&request, soon())
+            .await
+            .expect("an answer")
+            .status,
+        302
+    );
+    assert_eq!(
+        plain(1)
+            .ask(&request, soon())
+            .await
+            .expect("an answer")
+            .status,
+        200
+    );
     let round = get(&format!("{}/round", server.uri()));
-    assert_eq!(plain(5).ask(&round, soon()).await.expect("an answer").status, 302);
+    assert_eq!(
+        plain(5)
+            .ask(&round, soon())
+            .await
+            .expect("an answer")
+            .status,
+        302
+    );
 }
 
 #[tokio::test]
@@ -137,7 +166,11 @@ async fn a_body_is_read_to_its_limit_and_judged_by_its_beginning() {
             contains: Some(text.to_owned()),
             ..Wanted::default()
         };
-        assert_eq!(check(plain(0), get(&url), wanted).await.answer, passes, "{text}");
+        assert_eq!(
+            check(plain(0), get(&url), wanted).await.answer,
+            passes,
+            "{text}"
+        );
     }
 }
 
@@ -175,10 +208,18 @@ async fn what_is_not_http_or_breaks_off_is_named() {
         Says::Text("HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\nabc".to_owned()),
     ] {
         let server = Scripted::tcp(says.clone()).await;
-        let error = ask(&format!("http://{}/", server.address)).await.expect_err("no answer");
-        assert!(matches!(&error, HttpError::Exchange { .. }), "{says:?}: {error:?}");
+        let error = ask(&format!("http://{}/", server.address))
+            .await
+            .expect_err("no answer");
+        assert!(
+            matches!(&error, HttpError::Exchange { .. }),
+            "{says:?}: {error:?}"
+        );
         let text = error.to_string();
-        assert!(text.starts_with(&format!("exchange HTTP with {}: ", server.address)), "{text}");
+        assert!(
+            text.starts_with(&format!("exchange HTTP with {}: ", server.address)),
+            "{text}"
+        );
         assert_eq!(error.answer(), Answer::Fail);
     }
 }
@@ -186,16 +227,29 @@ async fn what_is_not_http_or_breaks_off_is_named() {
 #[tokio::test]
 async fn a_closed_port_is_refused() {
     let port = test_servers::free_port();
-    let error = ask(&format!("http://127.0.0.1:{port}/")).await.expect_err("refused");
-    assert_eq!(error.to_string(), format!("connect to 127.0.0.1:{port}: connection refused"));
-    assert!(matches!(error, HttpError::Connect { kind: ErrorKind::ConnectionRefused, .. }));
+    let error = ask(&format!("http://127.0.0.1:{port}/"))
+        .await
+        .expect_err("refused");
+    assert_eq!(
+        error.to_string(),
+        format!("connect to 127.0.0.1:{port}: connection refused")
+    );
+    assert!(matches!(
+        error,
+        HttpError::Connect {
+            kind: ErrorKind::ConnectionRefused,
+            ..
+        }
+    ));
 }
 
 #[tokio::test]
 async fn a_name_server_that_is_away_makes_the_answer_unknown_by_the_deadline() {
     let silent = UdpSocket::bind("127.0.0.1:0").expect("a port");
     let client = Client::new(ClientOptions {
-        resolver: Some(Resolver::with_servers(&[silent.local_addr().expect("its address")])),
+        resolver: Some(Resolver::with_servers(&[silent
+            .local_addr()
+            .expect("its address")])),
         roots: Roots::None,
         ..ClientOptions::default()
     })
@@ -239,8 +293,19 @@ async fn a_unix_socket_is_asked_in_place_of_the_address() {
         .await
     };
     assert_eq!(ask(&socket).await.expect("an answer").text(), "here");
-    let error = ask(&folder.path().join("none")).await.expect_err("no socket");
-    assert!(matches!(error, HttpError::Connect { kind: ErrorKind::NotFound, .. }), "{error:?}");
+    let error = ask(&folder.path().join("none"))
+        .await
+        .expect_err("no socket");
+    assert!(
+        matches!(
+            error,
+            HttpError::Connect {
+                kind: ErrorKind::NotFound,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
@@ -264,7 +329,9 @@ async fn no_secret_of_a_request_is_in_what_is_seen() {
             request,
             wanted: Wanted::default(),
         };
-        let seen = probe.check(Instant::now() + Duration::from_millis(300)).await;
+        let seen = probe
+            .check(Instant::now() + Duration::from_millis(300))
+            .await;
         let text = format!("{} {seen:?} {probe:?}", probe.identity());
         assert!(!text.contains("canary"), "{text}");
         assert_eq!(seen.answer, Answer::Fail, "{text}");
@@ -288,7 +355,13 @@ async fn a_proxy_is_never_asked() {
         .env(TARGET, format!("http://{}/", target.address))
         .env_remove("NO_PROXY")
         .env_remove("no_proxy");
-    for name in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "https_proxy"] {
+    for name in [
+        "http_proxy",
+        "HTTP_PROXY",
+        "all_proxy",
+        "ALL_PROXY",
+        "https_proxy",
+    ] {
         child.env(name, format!("http://{}", proxy.address));
     }
     let output = tokio::task::spawn_blocking(move || child.output())

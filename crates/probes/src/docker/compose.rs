@@ -91,7 +91,15 @@ pub async fn compose(
 ) -> Result<Compose, ComposeError> {
     let begun = Instant::now();
     let missing = match environment.program("docker") {
-        Some(docker) => match ask(environment, docker, &["compose", "version", "--short"], begun, deadline).await? {
+        Some(docker) => match ask(
+            environment,
+            docker,
+            &["compose", "version", "--short"],
+            begun,
+            deadline,
+        )
+        .await?
+        {
             ran if ran.code == Some(0) => return read(&ran).map(Compose::Plugin),
             ran if knows_no_compose(&ran) => ComposeError::NoPlugin { legacy: None },
             ran => return Err(failed(&ran)),
@@ -102,7 +110,15 @@ pub async fn compose(
         return Err(missing);
     };
     // A broken stand-alone program is no better than none.
-    let version = match ask(environment, standalone, &["version", "--short"], begun, deadline).await {
+    let version = match ask(
+        environment,
+        standalone,
+        &["version", "--short"],
+        begun,
+        deadline,
+    )
+    .await
+    {
         Ok(ran) if ran.code == Some(0) => read(&ran).ok(),
         Ok(_) | Err(_) => None,
     };
@@ -148,9 +164,12 @@ fn knows_no_compose(ran: &Ran) -> bool {
 
 fn read(ran: &Ran) -> Result<Version, ComposeError> {
     let printed = String::from_utf8_lossy(&ran.stdout);
-    printed.trim().parse().map_err(|_| ComposeError::Unreadable {
-        printed: one_line(&printed),
-    })
+    printed
+        .trim()
+        .parse()
+        .map_err(|_| ComposeError::Unreadable {
+            printed: one_line(&printed),
+        })
 }
 
 fn failed(ran: &Ran) -> ComposeError {

@@ -89,7 +89,11 @@ fn read(response: &Response, endpoint: &Endpoint) -> Result<Daemon, DockerError>
         .iter()
         .any(|component| component.name.to_ascii_lowercase().contains("podman"));
     Ok(Daemon {
-        engine: if podman { Engine::Podman } else { Engine::Docker },
+        engine: if podman {
+            Engine::Podman
+        } else {
+            Engine::Docker
+        },
         version: body
             .version
             .parse()

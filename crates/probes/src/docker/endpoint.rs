@@ -7,10 +7,7 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{
-    DockerError, Environment,
-    environment::set,
-};
+use super::{DockerError, Environment, environment::set};
 use crate::http::{ClientOptions, Roots};
 
 /// The socket that is asked where nothing else is named.
@@ -140,14 +137,20 @@ impl Endpoint {
                 // The daemon takes any host's name here.
                 format!("http://docker{path}"),
             ),
-            Endpoint::Tcp { authority, tls: None } => (
+            Endpoint::Tcp {
+                authority,
+                tls: None,
+            } => (
                 ClientOptions {
                     roots: Roots::None,
                     ..ClientOptions::default()
                 },
                 format!("http://{authority}{path}"),
             ),
-            Endpoint::Tcp { authority, tls: Some(tls) } => {
+            Endpoint::Tcp {
+                authority,
+                tls: Some(tls),
+            } => {
                 let roots = match &tls.ca {
                     _ if !tls.verify => Roots::Anyone,
                     Some(file) => Roots::File(file.clone()),
@@ -264,13 +267,19 @@ mod tests {
         for (host, endpoint) in [
             ("", "unix:///var/run/docker.sock"),
             ("unix://", "unix:///var/run/docker.sock"),
-            ("unix:///run/user/1000/docker.sock", "unix:///run/user/1000/docker.sock"),
+            (
+                "unix:///run/user/1000/docker.sock",
+                "unix:///run/user/1000/docker.sock",
+            ),
             ("tcp://192.0.2.7", "tcp://192.0.2.7:2375"),
             ("tcp://", "tcp://127.0.0.1:2375"),
             ("192.0.2.7:99", "tcp://192.0.2.7:99"),
             ("tcp://[::1]", "tcp://[::1]:2375"),
             ("tcp://[::1]:99/a/b/", "tcp://[::1]:99/a/b"),
-            ("tcp://me:canary@a.example/?x=canary", "tcp://a.example:2375"),
+            (
+                "tcp://me:canary@a.example/?x=canary",
+                "tcp://a.example:2375",
+            ),
             ("https://a.example", "tcp://a.example:2376"),
         ] {
             assert_eq!(named(host), endpoint, "{host}");
@@ -323,10 +332,15 @@ mod tests {
 
         // DOCKER_CONTEXT goes before the file, DOCKER_HOST before both.
         environment.context = Some("default".to_owned());
-        assert_eq!(Endpoint::of(&environment), Ok(Endpoint::Unix(SOCKET.into())));
+        assert_eq!(
+            Endpoint::of(&environment),
+            Ok(Endpoint::Unix(SOCKET.into()))
+        );
         environment.context = Some("away".to_owned());
         assert_eq!(
-            Endpoint::of(&environment).expect_err("no such context").to_string(),
+            Endpoint::of(&environment)
+                .expect_err("no such context")
+                .to_string(),
             "find the Docker context \"away\""
         );
         environment.host = Some("unix:///x".to_owned());
@@ -336,7 +350,10 @@ mod tests {
         environment.host = None;
         environment.context = None;
         let error = Endpoint::of(&environment).expect_err("broken");
-        assert!(matches!(&error, DockerError::Configuration { .. }), "{error}");
+        assert!(
+            matches!(&error, DockerError::Configuration { .. }),
+            "{error}"
+        );
         assert!(!error.to_string().contains("canary"), "{error}");
     }
 

@@ -90,15 +90,27 @@ impl DockerError {
         use super::Endpoint::Unix;
         let at = endpoint.to_string();
         match (error, endpoint) {
-            (HttpError::Connect { kind: io::ErrorKind::NotFound, .. }, Unix(path)) => {
-                DockerError::NoSocket { path: path.clone() }
-            }
-            (HttpError::Connect { kind: io::ErrorKind::PermissionDenied, .. }, Unix(path)) => {
-                DockerError::PermissionDenied { path: path.clone() }
-            }
-            (HttpError::Connect { kind: io::ErrorKind::ConnectionRefused, .. }, _) => {
-                DockerError::NobodyListens { at }
-            }
+            (
+                HttpError::Connect {
+                    kind: io::ErrorKind::NotFound,
+                    ..
+                },
+                Unix(path),
+            ) => DockerError::NoSocket { path: path.clone() },
+            (
+                HttpError::Connect {
+                    kind: io::ErrorKind::PermissionDenied,
+                    ..
+                },
+                Unix(path),
+            ) => DockerError::PermissionDenied { path: path.clone() },
+            (
+                HttpError::Connect {
+                    kind: io::ErrorKind::ConnectionRefused,
+                    ..
+                },
+                _,
+            ) => DockerError::NobodyListens { at },
             (HttpError::NoAnswer { after, .. } | HttpError::Slow { after, .. }, _) => {
                 DockerError::Silent { at, after }
             }
@@ -146,8 +158,12 @@ impl DockerError {
             DockerError::Silent { .. } => {
                 "restart the daemon (`systemctl restart docker`) after a look at `journalctl -u docker`"
             }
-            DockerError::Unreachable { .. } => "check the address, the certificates and the way to the daemon",
-            DockerError::Refused { .. } => "look at the daemon's log (`journalctl -u docker`) and its authorization plugins",
+            DockerError::Unreachable { .. } => {
+                "check the address, the certificates and the way to the daemon"
+            }
+            DockerError::Refused { .. } => {
+                "look at the daemon's log (`journalctl -u docker`) and its authorization plugins"
+            }
             DockerError::NotDocker { .. } => "point DOCKER_HOST at a Docker daemon",
         }
     }

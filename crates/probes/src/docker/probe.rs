@@ -28,7 +28,10 @@ impl Probe for DockerProbe {
                     match found.engine {
                         Engine::Podman => (
                             Answer::Unknown,
-                            format!("Podman {} {at}, whose versions are not Docker's", found.version),
+                            format!(
+                                "Podman {} {at}, whose versions are not Docker's",
+                                found.version
+                            ),
                         ),
                         Engine::Docker if found.version < self.minimum => (
                             Answer::Fail,

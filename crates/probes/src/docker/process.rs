@@ -58,11 +58,18 @@ pub(crate) async fn run(
     let system = |error: io::Error| NotRun::System(error.kind());
     let mut command = Command::new(program);
     let folders = [
-        ("DOCKER_CONFIG", environment.config.as_ref().map(OsString::from)),
+        (
+            "DOCKER_CONFIG",
+            environment.config.as_ref().map(OsString::from),
+        ),
         ("HOME", environment.home.as_ref().map(OsString::from)),
         ("PATH", environment.path.clone()),
     ];
-    command.envs(folders.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    command.envs(
+        folders
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
     let mut child = command
         .args(arguments)
         .stdin(Stdio::piped())
@@ -79,7 +86,8 @@ pub(crate) async fn run(
             .and_then(|id| i32::try_from(id).ok())
             .map(Pid::from_raw),
     );
-    let (mut stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let (mut stdin, stdout, stderr) =
+        (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let talk = async {
         let write = async {
             if let Some(pipe) = &mut stdin {

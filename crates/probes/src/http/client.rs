@@ -240,4 +240,3 @@ fn identity(certificate: &Path, key: &Path) -> Result<Identity, HttpError> {
         detail: "they are no certificate with its unencrypted key in PEM form".to_owned(),
     })
 }
-

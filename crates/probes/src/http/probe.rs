@@ -32,7 +32,11 @@ impl Wanted {
     /// # Errors
     /// What is missing, in words that follow the status. The body is not repeated: it may hold anything.
     pub fn judge(&self, response: &Response) -> Result<(), String> {
-        if !self.status.iter().any(|range| range.contains(&response.status)) {
+        if !self
+            .status
+            .iter()
+            .any(|range| range.contains(&response.status))
+        {
             return Err(format!("wanted {self}"));
         }
         match &self.contains {

@@ -223,7 +223,8 @@ mod tests {
 
     #[test]
     fn a_request_prints_without_what_may_be_secret() {
-        let request = request("https://me:canary@api.example:8443/a/b?key=canary#canary").body("canary");
+        let request =
+            request("https://me:canary@api.example:8443/a/b?key=canary#canary").body("canary");
         assert_eq!(request.place(), "https://api.example:8443/a/b");
         assert_eq!(format!("{request:?}"), "GET https://api.example:8443/a/b");
         let credentials = Credentials::Basic {
@@ -263,7 +264,13 @@ mod tests {
 
     #[test]
     fn an_address_that_is_not_http_is_refused_without_being_repeated() {
-        for url in ["unix:///canary", "canary", "http://", "ftp://canary/", "http://me:canary@"] {
+        for url in [
+            "unix:///canary",
+            "canary",
+            "http://",
+            "ftp://canary/",
+            "http://me:canary@",
+        ] {
             let error = Request::new("GET", url).expect_err(url);
             assert!(!error.to_string().contains("canary"), "{error}");
         }
@@ -271,6 +278,9 @@ mod tests {
         let error = Request::new("GET", "http://a/")
             .and_then(|r| r.header("X-Key", "canary\n"))
             .expect_err("a line break");
-        assert_eq!(error.to_string(), "use the header X-Key: its name or value cannot be sent");
+        assert_eq!(
+            error.to_string(),
+            "use the header X-Key: its name or value cannot be sent"
+        );
     }
 }

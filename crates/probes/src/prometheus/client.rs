@@ -1,22 +1,19 @@
 //! The question to a Prometheus.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 use reqwest::{Method, Url};
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::{
-    Answered, PrometheusError,
-    reading::Data,
-};
+use super::{Answered, PrometheusError, reading::Data};
 use crate::{
     http::{Client, ClientOptions, Credentials, HttpError, Request, Response, Roots, one_line},
     resolver::Resolver,
 };
 
 /// Where a Prometheus is and how it is asked.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PrometheusOptions {
     /// Its address with its base path: `https://metrics.example/prometheus`. A query in it is kept, as some proxies
     /// want one; user and password in it are credentials.
@@ -29,13 +26,20 @@ pub struct PrometheusOptions {
     pub ca_file: Option<PathBuf>,
 }
 
-/// A client of one Prometheus, or of what speaks its API (Thanos, Mimir, VictoriaMetrics).
-#[derive(Clone, Debug)]
+/// A client of one Prometheus, or of what speaks its API (Thanos, Mimir, VictoriaMetrics). Prints as its address without
+/// credentials.
+#[derive(Clone)]
 pub struct Prometheus {
     client: Client,
     url: Url,
     credentials: Option<Credentials>,
     at: String,
+}
+
+impl fmt::Debug for Prometheus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Prometheus({})", self.at)
+    }
 }
 
 impl Prometheus {
@@ -90,7 +94,8 @@ impl Prometheus {
         let mut url = self.url.clone();
         url.query_pairs_mut().append_pair("query", query);
         let asked = async {
-            let mut request = Request::of(Method::GET, url)?.header("Accept", "application/json")?;
+            let mut request =
+                Request::of(Method::GET, url)?.header("Accept", "application/json")?;
             if let Some(credentials) = &self.credentials {
                 request = request.credentials(credentials)?;
             }

@@ -51,7 +51,9 @@ pub enum PrometheusError {
         seen: String,
     },
     /// The query's result is a range, a text or a histogram.
-    #[error("read the result of Prometheus at {at}: it is neither a vector nor a scalar of numbers")]
+    #[error(
+        "read the result of Prometheus at {at}: it is neither a vector nor a scalar of numbers"
+    )]
     NotNumbers {
         /// Its address.
         at: String,

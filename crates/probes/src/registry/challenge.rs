@@ -138,7 +138,9 @@ mod tests {
     fn challenges_are_read_as_registries_write_them() {
         let read = |line: &str| Challenge::read([line].into_iter());
         assert_eq!(
-            read(r#"Bearer realm="https://auth.example/token",service="registry.example",scope="repository:a/b:pull,push""#),
+            read(
+                r#"Bearer realm="https://auth.example/token",service="registry.example",scope="repository:a/b:pull,push""#
+            ),
             bearer(Some("repository:a/b:pull,push"))
         );
         assert_eq!(
@@ -148,10 +150,19 @@ mod tests {
         assert_eq!(read(r#"Basic realm="a, b""#), Some(Challenge::Basic));
         assert_eq!(read("Basic"), Some(Challenge::Basic));
         assert_eq!(
-            read(r#"Basic realm="x", Bearer realm="https://auth.example/token",service="registry.example""#),
+            read(
+                r#"Basic realm="x", Bearer realm="https://auth.example/token",service="registry.example""#
+            ),
             bearer(None)
         );
-        for line in ["", "Bearer", "Negotiate", r#"Bearer service="x""#, "===,,,\"", "Digest realm=\"x\""] {
+        for line in [
+            "",
+            "Bearer",
+            "Negotiate",
+            r#"Bearer service="x""#,
+            "===,,,\"",
+            "Digest realm=\"x\"",
+        ] {
             assert_eq!(read(line), None, "{line}");
         }
     }

@@ -140,14 +140,12 @@ impl Question<'_> {
         match response.status {
             200 => self.found(&response),
             404 => {
-                // An answer to HEAD has no body, which alone says what is missing.
-                let told = self.ask(Method::GET, authorization.as_ref()).await?;
-                match told.status {
-                    404 => Err(self.missing(&told)),
-                    // It came between the two questions.
-                    200 => self.found(&told),
-                    _ => Err(self.missing(&response)),
-                }
+                // An answer to HEAD has no body, and some registries call an unknown repository an unknown manifest
+                // too: the list of tags tells the two apart.
+                let tags = self
+                    .send(Method::GET, "tags/list?n=1", authorization.as_ref())
+                    .await?;
+                Err(self.missing(&tags))
             }
             401 | 403 => Err(match (&authorization, response.status) {
                 (None | Some(Credentials::Basic { .. }), 401) => RegistryError::Unauthorized {
@@ -173,12 +171,22 @@ impl Question<'_> {
         method: Method,
         authorization: Option<&Credentials>,
     ) -> Result<Response, RegistryError> {
+        let path = format!("manifests/{}", self.reference.wanted());
+        self.send(method, &path, authorization).await
+    }
+
+    /// Asks for something of the repository.
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        authorization: Option<&Credentials>,
+    ) -> Result<Response, RegistryError> {
         let scheme = if self.plain { "http" } else { "https" };
         let url = format!(
-            "{scheme}://{}/v2/{}/manifests/{}",
+            "{scheme}://{}/v2/{}/{path}",
             self.reference.host(),
             self.reference.repository(),
-            self.reference.wanted()
         );
         let asked = async {
             let mut request = Request::new(method.as_str(), &url)?.header("Accept", KINDS)?;
@@ -221,11 +229,20 @@ impl Question<'_> {
         match (challenge, login) {
             (_, Some(Login::Password(token @ Credentials::Bearer(_)))) => Ok(Some(token)),
             (Some(Challenge::Basic), Some(Login::Password(basic))) => Ok(Some(basic)),
-            (Some(Challenge::Bearer { realm, service, scope, .. }), login) => {
-                let scope = scope.unwrap_or_else(|| {
-                    format!("repository:{}:pull", self.reference.repository())
-                });
-                let token = self.token(&realm, service.as_deref(), &scope, login).await?;
+            (
+                Some(Challenge::Bearer {
+                    realm,
+                    service,
+                    scope,
+                    ..
+                }),
+                login,
+            ) => {
+                let scope = scope
+                    .unwrap_or_else(|| format!("repository:{}:pull", self.reference.repository()));
+                let token = self
+                    .token(&realm, service.as_deref(), &scope, login)
+                    .await?;
                 Ok(Some(Credentials::Bearer(token)))
             }
             (Some(Challenge::Basic) | None, _) => Ok(None),
@@ -249,7 +266,8 @@ impl Question<'_> {
             #[serde(default)]
             access_token: String,
         }
-        let mut url = Url::parse(realm).map_err(|_| RegistryError::UnsafeRealm { host: self.host() })?;
+        let mut url =
+            Url::parse(realm).map_err(|_| RegistryError::UnsafeRealm { host: self.host() })?;
         // The registry must not have credentials sent in the clear where it is not itself reached that way.
         if url.scheme() != "https" && !self.plain {
             return Err(RegistryError::UnsafeRealm { host: self.host() });
@@ -270,7 +288,9 @@ impl Question<'_> {
                     ("refresh_token", &refresh),
                 ]);
                 Request::of(Method::POST, url)
-                    .and_then(|request| request.header("Content-Type", "application/x-www-form-urlencoded"))
+                    .and_then(|request| {
+                        request.header("Content-Type", "application/x-www-form-urlencoded")
+                    })
                     .map(|request| request.body(form))
             }
             login => {
@@ -282,7 +302,9 @@ impl Question<'_> {
                     .append_pair("client_id", CLIENT_ID);
                 let request = Request::of(Method::GET, url);
                 match login {
-                    Some(Login::Password(basic)) => request.and_then(|request| request.credentials(&basic)),
+                    Some(Login::Password(basic)) => {
+                        request.and_then(|request| request.credentials(&basic))
+                    }
                     _ => request,
                 }
             }
@@ -293,13 +315,19 @@ impl Question<'_> {
         } else {
             &self.registry.plain
         };
-        let response = client.ask(&request, self.deadline).await.map_err(unreachable)?;
+        let response = client
+            .ask(&request, self.deadline)
+            .await
+            .map_err(unreachable)?;
         match response.status {
             200 => {
                 let answer: Answer = response
                     .json()
                     .map_err(|_| not_a_registry(host.clone(), &response))?;
-                match [answer.token, answer.access_token].into_iter().find(|token| !token.is_empty()) {
+                match [answer.token, answer.access_token]
+                    .into_iter()
+                    .find(|token| !token.is_empty())
+                {
                     Some(token) => Ok(token),
                     None => Err(not_a_registry(host, &response)),
                 }
@@ -332,23 +360,26 @@ impl Question<'_> {
         Ok(Manifest {
             digest,
             media_type,
-            size: response.header("content-length").and_then(|length| length.parse().ok()),
+            size: response
+                .header("content-length")
+                .and_then(|length| length.parse().ok()),
         })
     }
 
-    /// Which part of the reference is not there: the error codes of the OCI distribution spec.
-    fn missing(&self, response: &Response) -> RegistryError {
+    /// Which part of the reference is not there, from the answer to the question for the repository's tags (OCI
+    /// distribution spec, "Content Discovery").
+    fn missing(&self, tags: &Response) -> RegistryError {
         let host = self.host();
         let repository = self.reference.repository().to_owned();
         let wanted = self.reference.wanted().to_owned();
-        match code(response).as_deref() {
-            Some("NAME_UNKNOWN" | "NAME_INVALID") => RegistryError::NoRepository { host, repository },
-            Some("MANIFEST_UNKNOWN" | "TAG_INVALID" | "NOT_FOUND") => RegistryError::NoManifest {
+        match tags.status {
+            200 => RegistryError::NoManifest {
                 host,
                 repository,
                 wanted,
             },
-            _ if response.media_type() == "text/html" => not_a_registry(host, response),
+            404 if tags.media_type() == "text/html" => not_a_registry(host, tags),
+            404 if is_error(tags) => RegistryError::NoRepository { host, repository },
             _ => RegistryError::NotFound {
                 host,
                 repository,
@@ -358,18 +389,15 @@ impl Question<'_> {
     }
 }
 
-/// The first error code in a body.
-fn code(response: &Response) -> Option<String> {
+/// Whether a body is an error as registries write it, and not some server's own page.
+fn is_error(response: &Response) -> bool {
     #[derive(Deserialize)]
     struct Body {
-        errors: Vec<Error>,
+        errors: Vec<serde::de::IgnoredAny>,
     }
-    #[derive(Deserialize)]
-    struct Error {
-        code: String,
-    }
-    let body: Body = response.json().ok()?;
-    body.errors.into_iter().next().map(|error| error.code)
+    response
+        .json::<Body>()
+        .is_ok_and(|body| !body.errors.is_empty())
 }
 
 /// A status that is no answer to the question.
@@ -413,10 +441,23 @@ mod tests {
 
     #[test]
     fn plain_http_is_spoken_to_this_host_alone() {
-        for registry in ["localhost", "localhost:5000", "127.0.0.1:5000", "127.9.9.9", "[::1]:5000", "[::1]"] {
+        for registry in [
+            "localhost",
+            "localhost:5000",
+            "127.0.0.1:5000",
+            "127.9.9.9",
+            "[::1]:5000",
+            "[::1]",
+        ] {
             assert!(is_local(registry), "{registry}");
         }
-        for registry in ["docker.io", "ghcr.io", "localhost.example:5000", "128.0.0.1", "[2001:db8::1]:5000"] {
+        for registry in [
+            "docker.io",
+            "ghcr.io",
+            "localhost.example:5000",
+            "128.0.0.1",
+            "[2001:db8::1]:5000",
+        ] {
             assert!(!is_local(registry), "{registry}");
         }
     }

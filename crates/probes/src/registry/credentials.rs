@@ -125,9 +125,17 @@ pub(super) async fn login(
         Err(error) => return Err(refused(error.kind().to_string())),
     };
     // The parser's own words could hold a piece of the file.
-    let mut config: Config = serde_json::from_slice(&text)
-        .map_err(|error| refused(format!("no JSON of the right shape at line {}", error.line())))?;
-    let key = if registry == "docker.io" { HUB_KEY } else { registry };
+    let mut config: Config = serde_json::from_slice(&text).map_err(|error| {
+        refused(format!(
+            "no JSON of the right shape at line {}",
+            error.line()
+        ))
+    })?;
+    let key = if registry == "docker.io" {
+        HUB_KEY
+    } else {
+        registry
+    };
     let own = config
         .cred_helpers
         .iter()
@@ -146,9 +154,11 @@ pub(super) async fn login(
             .map(|(_, auth)| auth)
     });
     match auth {
-        Some(auth) => auth
-            .login()
-            .map_err(|()| refused(format!("the entry for {registry} is no base64 of user and password"))),
+        Some(auth) => auth.login().map_err(|()| {
+            refused(format!(
+                "the entry for {registry} is no base64 of user and password"
+            ))
+        }),
         None => Ok(None),
     }
 }
@@ -159,7 +169,9 @@ impl Auth {
             return Ok(Some(Login::Identity(self.identitytoken)));
         }
         if !self.registrytoken.is_empty() {
-            return Ok(Some(Login::Password(Credentials::Bearer(self.registrytoken))));
+            return Ok(Some(Login::Password(Credentials::Bearer(
+                self.registrytoken,
+            ))));
         }
         let (user, password) = if self.auth.is_empty() {
             (self.username, self.password)

@@ -125,5 +125,7 @@ impl RegistryError {
 }
 
 fn again(retry_after: Option<&Duration>) -> String {
-    retry_after.map_or_else(String::new, |wait| format!(", again in {} s", wait.as_secs()))
+    retry_after.map_or_else(String::new, |wait| {
+        format!(", again in {} s", wait.as_secs())
+    })
 }

@@ -50,7 +50,11 @@ impl Reference {
 
     /// Where the registry's API is: `registry-1.docker.io` for Docker Hub, else the name.
     pub fn host(&self) -> &str {
-        if self.registry == HUB { HUB_API } else { &self.registry }
+        if self.registry == HUB {
+            HUB_API
+        } else {
+            &self.registry
+        }
     }
 
     /// The repository: `library/nginx`.
@@ -173,9 +177,12 @@ fn is_digest(text: &str) -> bool {
     length.contains(&hex.len())
         && hex.bytes().all(is_hex)
         && algorithm.starts_with(|c: char| c.is_ascii_lowercase())
-        && algorithm
-            .split(['+', '.', '_', '-'])
-            .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
+        && algorithm.split(['+', '.', '_', '-']).all(|part| {
+            !part.is_empty()
+                && part
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        })
 }
 
 fn is_tag(text: &str) -> bool {
@@ -189,10 +196,13 @@ fn is_tag(text: &str) -> bool {
 fn is_component(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let bytes = text.as_bytes();
-    let ends = bytes.first().copied().is_some_and(plain) && bytes.last().copied().is_some_and(plain);
+    let ends =
+        bytes.first().copied().is_some_and(plain) && bytes.last().copied().is_some_and(plain);
     ends && text
         .split(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-        .all(|between| matches!(between, "" | "." | "_" | "__") || between.bytes().all(|b| b == b'-'))
+        .all(|between| {
+            matches!(between, "" | "." | "_" | "__") || between.bytes().all(|b| b == b'-')
+        })
 }
 
 /// A host's name or address, with an optional port.
@@ -206,14 +216,17 @@ fn is_host(text: &str) -> bool {
             _ => return false,
         }
     } else {
-        text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)))
+        text.split_once(':')
+            .map_or((text, None), |(host, port)| (host, Some(port)))
     };
     port.is_none_or(is_port)
         && host.split('.').all(|label| {
             !label.is_empty()
                 && !label.starts_with('-')
                 && !label.ends_with('-')
-                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+                && label
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-')
         })
 }
 
@@ -244,10 +257,14 @@ mod tests {
             ("a.example/a__b/c-_d", ""),
             ("a.example/a__b/c--d.e", "a.example/a__b/c--d.e:latest"),
         ] {
-            let read = text.parse::<Reference>().map_or(String::new(), |r| r.to_string());
+            let read = text
+                .parse::<Reference>()
+                .map_or(String::new(), |r| r.to_string());
             assert_eq!(read, full, "{text}");
         }
-        let both: Reference = format!("registry.example:443/a/b/c:tag@{DIGEST}").parse().expect("one");
+        let both: Reference = format!("registry.example:443/a/b/c:tag@{DIGEST}")
+            .parse()
+            .expect("one");
         assert_eq!(both.registry(), "registry.example:443");
         assert_eq!(both.repository(), "a/b/c");
         assert_eq!((both.tag(), both.digest()), (Some("tag"), Some(DIGEST)));
@@ -255,7 +272,10 @@ mod tests {
         let digest: Reference = format!("ghcr.io/o/i@{DIGEST}").parse().expect("one");
         assert_eq!((digest.tag(), digest.wanted()), (None, DIGEST));
         let hub: Reference = "nginx".parse().expect("one");
-        assert_eq!((hub.host(), hub.wanted()), ("registry-1.docker.io", "latest"));
+        assert_eq!(
+            (hub.host(), hub.wanted()),
+            ("registry-1.docker.io", "latest")
+        );
     }
 
     #[test]
@@ -281,6 +301,9 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Reference>(), Err(error), "{text}");
         }
-        assert_eq!(format!("a:{}", "x".repeat(129)).parse::<Reference>(), Err(Tag));
+        assert_eq!(
+            format!("a:{}", "x".repeat(129)).parse::<Reference>(),
+            Err(Tag)
+        );
     }
 }

@@ -1,9 +1,6 @@
 //! Compose: with the plugin, without, and with a `docker` that hangs.
 
-use std::{
-    path::Path,
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 use probes::{
     Answer,
@@ -35,7 +32,8 @@ async fn ask(scripts: &[(&str, &str)]) -> Result<Compose, ComposeError> {
 }
 
 /// What `docker compose version --short` of 28.2 says without the plugin.
-const NEW: &str = "echo 'unknown flag: --short\n\nUsage:  docker [OPTIONS] COMMAND [ARG...]' >&2; exit 125";
+const NEW: &str =
+    "echo 'unknown flag: --short\n\nUsage:  docker [OPTIONS] COMMAND [ARG...]' >&2; exit 125";
 /// What 20.10 says.
 const OLD: &str = "echo \"unknown flag: --short\nSee 'docker --help'.\" >&2; exit 125";
 /// What others say.
@@ -44,7 +42,11 @@ const NO_COMMAND: &str =
 
 #[tokio::test]
 async fn the_plugin_tells_its_version() {
-    for (printed, version) in [("2.29.7", "2.29.7"), ("v2.2.3", "2.2.3"), ("2.27.1+ds1-0", "2.27.1+ds1-0")] {
+    for (printed, version) in [
+        ("2.29.7", "2.29.7"),
+        ("v2.2.3", "2.2.3"),
+        ("2.27.1+ds1-0", "2.27.1+ds1-0"),
+    ] {
         let text = format!("[ \"$*\" = 'compose version --short' ] && echo {printed}");
         assert_eq!(
             ask(&[("docker", &text)]).await,
@@ -65,7 +67,10 @@ async fn a_docker_without_the_plugin_is_told_from_no_docker_at_all() {
 
 #[tokio::test]
 async fn a_stand_alone_compose_counts_from_version_two_on() {
-    let two = ("docker-compose", "[ \"$*\" = 'version --short' ] && echo 2.5.0");
+    let two = (
+        "docker-compose",
+        "[ \"$*\" = 'version --short' ] && echo 2.5.0",
+    );
     let one = ("docker-compose", "echo 1.29.2");
     let broken = ("docker-compose", "exit 1");
     let found = Ok(Compose::Standalone("2.5.0".parse().expect("a version")));
@@ -149,7 +154,8 @@ fn dead(pids: &Path) {
     for pid in pids {
         test_servers::until(Duration::from_secs(5), "the process to be dead", || {
             let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
-            stat.map_or(true, |stat| stat.contains(") Z ")).then_some(())
+            stat.map_or(true, |stat| stat.contains(") Z "))
+                .then_some(())
         });
     }
 }

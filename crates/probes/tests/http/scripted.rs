@@ -87,7 +87,11 @@ impl Scripted {
     }
 }
 
-async fn talk(mut stream: impl AsyncRead + AsyncWrite + Unpin, says: Says, heard: Arc<AtomicUsize>) {
+async fn talk(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    says: Says,
+    heard: Arc<AtomicUsize>,
+) {
     let mut request = Vec::new();
     while !request.windows(4).any(|end| end == b"\r\n\r\n") {
         match stream.read_buf(&mut request).await {

@@ -1,86 +1,19 @@
 //! HTTPS: who is trusted.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use probes::{
     Answer,
     http::{Client, ClientOptions, HttpError, Request, Response, Roots},
 };
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
-use tempfile::TempDir;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-    time::Instant,
-};
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{
-        ServerConfig,
-        pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
-    },
-};
+use tokio::time::Instant;
 
-/// An HTTPS server with a certificate of an authority of its own.
-struct Server {
-    address: SocketAddr,
-    authority: PathBuf,
-    _folder: TempDir,
-    task: tokio::task::AbortHandle,
-}
+use super::tls_server::{self, Server};
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
+const SAFE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nsafe";
 
-/// A certificate for `name` that ends with `year`.
 async fn serve(name: &str, year: i32) -> Server {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key"))
-        .expect("an authority");
-    let key = KeyPair::generate().expect("a key");
-    let mut leaf = CertificateParams::new([name.to_owned()]).expect("a name");
-    leaf.not_before = date_time_ymd(2000, 1, 1);
-    leaf.not_after = date_time_ymd(year, 1, 1);
-    let certificate = leaf.signed_by(&key, &issuer).expect("a certificate");
-    let folder = TempDir::new().expect("a folder");
-    let authority = folder.path().join("ca.pem");
-    std::fs::write(&authority, issuer.pem()).expect("a file");
-
-    let _chosen = rustls::crypto::ring::default_provider().install_default();
-    let config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![CertificateDer::from(certificate.der().to_vec())],
-            PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der())),
-        )
-        .expect("a configuration");
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("its address");
-    let task = tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            // One that does not trust us hangs up.
-            let Ok(mut stream) = acceptor.accept(stream).await else {
-                continue;
-            };
-            let mut request = [0; 4096];
-            let _read = stream.read(&mut request).await;
-            let _gone = stream
-                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nsafe")
-                .await;
-            let _gone = stream.shutdown().await;
-        }
-    });
-    Server {
-        address,
-        authority,
-        _folder: folder,
-        task: task.abort_handle(),
-    }
+    tls_server::serve(name, year, SAFE).await
 }
 
 async fn ask(server: &Server, roots: Roots) -> Result<Response, HttpError> {
@@ -99,7 +32,10 @@ async fn a_certificate_of_the_named_authority_is_trusted_and_no_other() {
     let server = serve("127.0.0.1", 4000).await;
     let roots = Roots::File(server.authority.clone());
     assert_eq!(ask(&server, roots).await.expect("an answer").text(), "safe");
-    assert_eq!(ask(&server, Roots::Anyone).await.expect("an answer").text(), "safe");
+    assert_eq!(
+        ask(&server, Roots::Anyone).await.expect("an answer").text(),
+        "safe"
+    );
 
     let other = serve("127.0.0.1", 4000).await;
     for roots in [Roots::File(other.authority.clone()), Roots::None] {
@@ -131,11 +67,18 @@ async fn an_expired_certificate_and_one_for_another_name_are_told_apart() {
 async fn a_certificate_file_that_cannot_be_used_is_named() {
     let server = serve("127.0.0.1", 4000).await;
     let missing = server.authority.with_file_name("none.pem");
-    let error = ask(&server, Roots::File(missing)).await.expect_err("no file");
-    assert!(error.to_string().ends_with("none.pem: entity not found"), "{error}");
+    let error = ask(&server, Roots::File(missing))
+        .await
+        .expect_err("no file");
+    assert!(
+        error.to_string().ends_with("none.pem: entity not found"),
+        "{error}"
+    );
     let empty = server.authority.with_file_name("empty.pem");
     std::fs::write(&empty, "canary").expect("a file");
-    let error = ask(&server, Roots::File(empty)).await.expect_err("no certificate");
+    let error = ask(&server, Roots::File(empty))
+        .await
+        .expect_err("no certificate");
     assert!(matches!(&error, HttpError::Certificates { .. }), "{error}");
     assert!(!error.to_string().contains("canary"), "{error}");
     assert_eq!(error.answer(), Answer::Unknown);
