@@ -172,3 +172,135 @@ fn port(variable: Variable, value: &Value) -> Result<u16, String> {
         .filter(|port| *port > 0)
         .ok_or_else(|| format!("{} is not a port from 1 to 65535", variable.name()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decided(set: &[(Variable, &str)]) -> Address {
+        let variables = set
+            .iter()
+            .map(|(variable, text)| (*variable, Value::Text((*text).to_owned())))
+            .collect();
+        decide("web1", &variables)
+    }
+
+    fn at(host: &str, port: u16) -> Address {
+        Address::Target(Target {
+            host: host.to_owned(),
+            port,
+        })
+    }
+
+    #[test]
+    fn the_older_names_go_over_the_newer_ones_and_those_over_the_name() {
+        assert_eq!(decided(&[]), at("web1", 22));
+        assert_eq!(
+            decided(&[(Variable::Host, "10.0.0.1"), (Variable::Port, " 2222 ")]),
+            at("10.0.0.1", 2222)
+        );
+        assert_eq!(
+            decided(&[
+                (Variable::Host, "10.0.0.1"),
+                (Variable::SshHost, "10.0.0.2"),
+                (Variable::Port, "1"),
+                (Variable::SshPort, "2"),
+            ]),
+            at("10.0.0.2", 2)
+        );
+        let nothing = Variables::from([
+            (Variable::Host, Value::Null),
+            (Variable::SshPort, Value::Null),
+        ]);
+        assert_eq!(decide("web1", &nothing), at("web1", 22));
+    }
+
+    #[test]
+    fn every_reason_for_not_deciding_is_named_at_once() {
+        let Address::Undecided { why } = decided(&[
+            (Variable::Connection, "community.docker.docker"),
+            (Variable::SshCommonArgs, "-o ProxyJump=bastion"),
+            (Variable::Host, "{{ ip }}"),
+            (Variable::Port, "0"),
+        ]) else {
+            panic!("decided");
+        };
+        for part in [
+            "neither ssh nor local",
+            "ProxyJump",
+            "ansible_host is a template",
+            "ansible_port is not a port",
+        ] {
+            assert!(why.contains(part), "{part} in {why}");
+        }
+        assert!(!why.contains("bastion"), "{why}");
+    }
+
+    #[test]
+    fn a_way_over_another_host_is_seen_however_it_is_written() {
+        for arguments in [
+            "-o ProxyJump=bastion",
+            "-oProxyJump=bastion",
+            "-o 'proxyjump bastion'",
+            "-J bastion",
+            "-Jbastion",
+            "'-J' bastion",
+            "-o ProxyCommand=\"ssh -W %h:%p b\"",
+            "-o ProxyJump=none -o ProxyCommand='nc %h %p'",
+        ] {
+            for variable in [
+                Variable::SshArgs,
+                Variable::SshCommonArgs,
+                Variable::SshExtraArgs,
+            ] {
+                let found = decided(&[(variable, arguments)]);
+                assert!(
+                    matches!(found, Address::Undecided { .. }),
+                    "{arguments}: {found:?}"
+                );
+            }
+        }
+        for arguments in [
+            "",
+            "-C -o ControlPersist=60s",
+            "-o ProxyJump=none",
+            "-o \"ProxyCommand none\" -4",
+        ] {
+            assert_eq!(
+                decided(&[(Variable::SshCommonArgs, arguments)]),
+                at("web1", 22),
+                "{arguments}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_no_network_name_can_be_is_not_asked_for() {
+        for host in [
+            "a b",
+            "",
+            "-oProxyCommand=x",
+            "a..b",
+            "[::1]",
+            "user@host",
+            "fe80::1% x",
+            &"a".repeat(254),
+        ] {
+            let found = decided(&[(Variable::Host, host)]);
+            assert!(
+                matches!(found, Address::Undecided { .. }),
+                "{host}: {found:?}"
+            );
+        }
+        for host in [
+            "2001:db8::1",
+            "fe80::1%eth0",
+            "xn--mnchen-3ya.example",
+            "münchen.example",
+            "_srv.example.",
+            "10.0.0.1",
+        ] {
+            assert_eq!(decided(&[(Variable::Host, host)]), at(host, 22));
+        }
+    }
+}

@@ -277,3 +277,80 @@ fn timestamp(text: &str) -> bool {
             (1..=4).contains(&one.len()) && one.chars().all(|digit| digit.is_ascii_digit())
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Value {
+        Value::Text(text.to_owned())
+    }
+
+    #[test]
+    fn an_ini_value_is_a_python_literal_or_the_text_itself() {
+        for (written, value) in [
+            ("22", Value::Int(22)),
+            ("22 # SSH", Value::Int(22)),
+            ("-5", Value::Int(-5)),
+            ("--5", text("--5")),
+            ("0x16", Value::Int(22)),
+            ("1_000", Value::Int(1000)),
+            ("1__0", text("1__0")),
+            ("000", Value::Int(0)),
+            ("0022", text("0022")),
+            ("'22'", text("22")),
+            ("\"a b\" # c", text("a b")),
+            ("None", Value::Null),
+            ("web1 # c", text("web1 # c")),
+            ("10.0.0.1", text("10.0.0.1")),
+            ("{{ ip }}", text("{{ ip }}")),
+            ("3com", text("3com")),
+            ("", text("")),
+        ] {
+            assert_eq!(python_literal(written), value, "{written}");
+        }
+        for written in [
+            "10.5", "1e5", "3j", "True", "[1]", "{'a': 1}", "('a')", "b'a'", "'a' 'b'", r"'a\n'",
+            "'a",
+        ] {
+            assert!(
+                matches!(python_literal(written), Value::Other(_)),
+                "{written}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_plain_yaml_scalar_is_read_as_yaml_1_1_reads_it() {
+        for (written, value) in [
+            ("22", Value::Int(22)),
+            ("022", Value::Int(18)),
+            ("+22", Value::Int(22)),
+            ("0b11", Value::Int(3)),
+            ("0", Value::Int(0)),
+            ("09", text("09")),
+            ("0o17", text("0o17")),
+            ("1e3", text("1e3")),
+            ("~", Value::Null),
+            ("", Value::Null),
+            ("10.0.0.1", text("10.0.0.1")),
+            ("2001:db8::1", text("2001:db8::1")),
+            ("n", text("n")),
+        ] {
+            assert_eq!(yaml_scalar(written), value, "{written}");
+        }
+        for written in [
+            "no",
+            "On",
+            "10.5",
+            ".5",
+            "1.e+3",
+            ".inf",
+            "22:22",
+            "2024-01-01",
+            "2024-01-01 10:00:00",
+        ] {
+            assert!(matches!(yaml_scalar(written), Value::Other(_)), "{written}");
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! Whatever a file holds, reading it ends with an inventory or an error, never with a panic.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{path::Path, time::Duration};
 
 use inventory::{InventoryError, Options, Reader, parse_targets, read};

@@ -17,6 +17,8 @@
 //! | `stricter` | Ansible takes what our reader refuses |
 //! | `secret S` | no message of ours may hold S |
 
+#![allow(clippy::unwrap_used)]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,

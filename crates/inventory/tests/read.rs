@@ -1,6 +1,8 @@
 //! Which reader is asked, what becomes of one that fails or hangs, and what no reader may do. `tests/programs` holds
 //! stand-ins for `ansible-inventory`, each for one behaviour that the real one has on bad days only.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
