@@ -8,6 +8,8 @@ mod compose;
 mod scripted;
 #[path = "docker/scripts.rs"]
 mod scripts;
+#[path = "docker/tls.rs"]
+mod tls;
 
 use std::{
     fs::Permissions,
@@ -129,7 +131,7 @@ async fn a_socket_that_this_user_may_not_open_is_denied() {
         return;
     }
     let (folder, path, _server) = socket(Says::Nothing);
-    std::fs::set_permissions(&path, Permissions::from_mode(0)).expect("its owner may");
+    std::fs::set_permissions(&path, Permissions::from_mode(0o000)).expect("its owner may");
     if !geteuid().is_root() {
         denied(&path).await;
         return;

@@ -22,6 +22,23 @@ pub struct Docker {
 impl Docker {
     /// Starts one and waits until it answers.
     pub fn start() -> Docker {
+        Docker::start_with(&[])
+    }
+
+    /// Starts one that listens on a port of 127.0.0.1 as well, for clients with a certificate of the authority in
+    /// `keys`: `ca.pem`, `server-cert.pem` and `server-key.pem`.
+    pub fn start_with_tls(keys: &Path, port: u16) -> Docker {
+        let file = |name: &str| keys.join(name).display().to_string();
+        Docker::start_with(&[
+            "--tlsverify".to_owned(),
+            format!("--tlscacert={}", file("ca.pem")),
+            format!("--tlscert={}", file("server-cert.pem")),
+            format!("--tlskey={}", file("server-key.pem")),
+            format!("--host=tcp://127.0.0.1:{port}"),
+        ])
+    }
+
+    fn start_with(more: &[String]) -> Docker {
         let dockerd = program("dockerd", &["/usr/sbin"], "docker");
         let folder = TempDir::new().expect("a folder");
         let at = |name: &str| folder.path().join(name);
@@ -35,7 +52,8 @@ impl Docker {
             .arg("--pidfile")
             .arg(at("pid"))
             .arg("-H")
-            .arg(format!("unix://{}", at("docker.sock").display()));
+            .arg(format!("unix://{}", at("docker.sock").display()))
+            .args(more);
         let mut process = Process::start(&mut command, &at("log"));
         let socket = at("docker.sock");
         process.await_ready(Duration::from_secs(60), || answers(&socket));

@@ -60,16 +60,16 @@ impl Registry {
                 // The registry takes bcrypt alone; this is PASSWORD.
                 let line = "reader:$2y$05$abcdefghijklmnopqrstuuTvmw3qcMpAvEgQGhbFMhqjD3R/evDDW\n";
                 std::fs::write(&file, line).expect("a file");
-                let _infallible = write!(
+                let _infallible = writeln!(
                     config,
-                    "auth: {{htpasswd: {{realm: test, path: {}}}}}\n",
+                    "auth: {{htpasswd: {{realm: test, path: {}}}}}",
                     file.display()
                 );
             }
             Access::Token { realm, certificate } => {
-                let _infallible = write!(
+                let _infallible = writeln!(
                     config,
-                    "auth: {{token: {{realm: \"{realm}\", service: {}, issuer: {}, rootcertbundle: {}}}}}\n",
+                    "auth: {{token: {{realm: \"{realm}\", service: {}, issuer: {}, rootcertbundle: {}}}}}",
                     Registry::SERVICE,
                     Registry::ISSUER,
                     certificate.display()

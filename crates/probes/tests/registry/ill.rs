@@ -8,6 +8,10 @@ use probes::{
     registry::{Registry, RegistryError, RegistryOptions},
 };
 use tokio::time::Instant;
+use wiremock::{
+    Mock, MockServer, ResponseTemplate,
+    matchers::{method, path},
+};
 
 use super::{
     anonymous, basic, exists, names,
@@ -169,4 +173,48 @@ async fn a_registry_behind_tls_cannot_have_the_login_sent_in_the_clear() {
         "{error:?}"
     );
     assert_eq!(tokens.heard(), 0);
+}
+
+#[tokio::test]
+async fn another_digest_than_the_wanted_one_is_no_match() {
+    let digest = |digit: &str| format!("sha256:{}", digit.repeat(64));
+    let server = MockServer::start().await;
+    Mock::given(method("HEAD"))
+        .respond_with(
+            ResponseTemplate::new(200)
+                .insert_header("docker-content-digest", digest("a"))
+                .insert_header("content-type", "application/vnd.oci.image.manifest.v1+json"),
+        )
+        .mount(&server)
+        .await;
+    let reference = |digit| format!("{}/app@{}", server.address(), digest(digit));
+    let found = exists(&anonymous(), &reference("a"))
+        .await
+        .expect("it exists");
+    assert_eq!(found.digest, Some(digest("a")));
+    let error = exists(&anonymous(), &reference("b"))
+        .await
+        .expect_err("another");
+    assert!(
+        matches!(&error, RegistryError::OtherDigest { .. }),
+        "{error:?}"
+    );
+    assert_eq!(error.answer(), Answer::Fail);
+}
+
+#[tokio::test]
+async fn a_registry_that_knows_no_head_is_asked_with_get() {
+    let server = MockServer::start().await;
+    Mock::given(method("HEAD"))
+        .respond_with(ResponseTemplate::new(405))
+        .mount(&server)
+        .await;
+    let kind = "application/vnd.oci.image.index.v1+json";
+    Mock::given(method("GET"))
+        .and(path("/v2/app/manifests/1"))
+        .respond_with(ResponseTemplate::new(200).set_body_raw("{}", kind))
+        .mount(&server)
+        .await;
+    let found = exists(&anonymous(), &format!("{}/app:1", server.address())).await;
+    assert_eq!(found.expect("it exists").media_type, kind);
 }
