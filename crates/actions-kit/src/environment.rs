@@ -47,6 +47,13 @@ impl Environment {
             .filter(|value| !value.is_empty())
     }
 
+    /// Every variable that is UTF-8, by name. To choose from for another program's environment, never to be shown.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.values
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Whether the variable is set to something that is not UTF-8.
     pub fn is_not_unicode(&self, name: &str) -> bool {
         self.not_unicode.iter().any(|other| other == name)

@@ -2,9 +2,15 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use lease::{protocol::Now, shell::Host, store::StoreFuture};
+use lease::{
+    protocol::{Command, Input, Now},
+    shell::{Hands, Host},
+    store::StoreFuture,
+};
 use ledger::Timestamp;
 use supervisor::boottime;
+
+use crate::Voice;
 
 /// This host.
 pub struct ThisHost;
@@ -50,4 +56,19 @@ pub fn random_name() -> String {
         bytes = mark.to_be_bytes();
     }
     bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Hands that hold nothing: for actors that run no command.
+pub struct NoHands<'a>(pub &'a Voice);
+
+impl Hands for NoHands<'_> {
+    fn feed(&mut self, _deadline: Duration) {}
+    fn start(&mut self, _command: Command, _number: u32, _token: u64, _timeout: Duration) {}
+    fn stop(&mut self, _now: bool) {}
+    fn say(&mut self, text: &str) {
+        self.0.say(text);
+    }
+    async fn next(&mut self) -> Input {
+        std::future::pending().await
+    }
 }

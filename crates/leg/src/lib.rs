@@ -14,7 +14,7 @@ mod voice;
 
 pub use deployment::deployment;
 pub use earlier::{INSTANCE, adopt_earlier_step, instance, own_folder, temp};
-pub use host::{ThisHost, random_name, wall};
+pub use host::{NoHands, ThisHost, random_name, wall};
 pub use identity::{lock, number, party};
 pub use place::Place;
 pub use voice::Voice;

@@ -1,7 +1,5 @@
 //! The one table that describes the action: inputs, outputs and exit codes (design §8).
 
-use std::time::Duration;
-
 use actions_kit::{CheckGroup, Exit, ExitCode, Input, Kind, Output, Table};
 use leg::inputs;
 
@@ -243,9 +241,6 @@ const INPUTS: &[Input] = &[
         "Where the report goes; `$RUNNER_TEMP/baton/preflight.json` where unset",
     ),
 ];
-
-/// The longest that anything but a network target may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {

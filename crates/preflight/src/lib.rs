@@ -4,8 +4,11 @@
 //! catalogue of checks, and the checks. Measuring is the `probes`, `github` and `inventory` crates' work.
 
 pub mod catalogue;
+pub mod checks;
 pub mod finding;
 mod inputs;
+pub mod judgement;
+pub mod report;
 pub mod selection;
 pub mod settings_file;
 

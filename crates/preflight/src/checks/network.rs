@@ -1,0 +1,353 @@
+//! `network.dns` and `network.targets`: one sweep over every host, told as two findings.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use probes::{
+    resolver::ResolveError,
+    sweep::{HostState, Swept},
+    tcp::TcpError,
+};
+
+use crate::{Finding, Part, Status};
+
+/// Where a swept target comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The name in the inventory, where that is not the address.
+    pub alias: Option<String>,
+    /// The host's name or address.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+impl Target {
+    /// `web1 (10.0.0.7:22)`, or the address alone.
+    fn shown(&self) -> String {
+        let address = if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        };
+        match &self.alias {
+            Some(alias) if *alias != self.host => format!("{alias} ({address})"),
+            _ => address,
+        }
+    }
+
+    /// Whether it is reached by a name and not by an address.
+    pub fn is_name(&self) -> bool {
+        self.host.parse::<std::net::IpAddr>().is_err()
+    }
+}
+
+/// What is known of a host without asking it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unasked {
+    /// The name in the inventory.
+    pub name: String,
+    /// Why it is not asked.
+    pub why: String,
+    /// It is meant not to be asked (`ansible_connection: local`); otherwise it could not be decided how.
+    pub on_purpose: bool,
+}
+
+/// `network.targets`: what became of each target, and of each host that could not be asked.
+///
+/// `proxied`: proxy variables are set, which targets are never asked through.
+pub fn targets(
+    asked: &[(Target, Swept)],
+    unasked: &[Unasked],
+    timeout: Duration,
+    proxied: bool,
+) -> Finding {
+    let direct = if proxied {
+        ", asked directly: proxy variables do not apply to targets"
+    } else {
+        ""
+    };
+    let wanted = format!(
+        "every target takes a TCP connection within {} s{direct}",
+        timeout.as_secs()
+    );
+    let mut parts: Vec<Part> = asked
+        .iter()
+        .map(|(target, swept)| {
+            let (status, seen) = reached(swept);
+            part(target.shown(), status, seen)
+        })
+        .collect();
+    parts.extend(unasked.iter().map(|host| {
+        let status = if host.on_purpose {
+            Status::Pass
+        } else {
+            Status::Unknown
+        };
+        part(host.name.clone(), status, host.why.clone())
+    }));
+    let count = |status: Status| parts.iter().filter(|part| part.status == status).count();
+    let (failed, unknown, all) = (count(Status::Fail), count(Status::Unknown), parts.len());
+    let seen = match (failed, unknown) {
+        (0, 0) => format!("all {all} targets are reachable"),
+        (0, _) => format!("{unknown} of {all} targets could not be asked"),
+        (_, 0) => format!("{failed} of {all} targets are not reachable"),
+        _ => format!("{failed} of {all} targets are not reachable, {unknown} could not be asked"),
+    };
+    let finding = match (failed, unknown) {
+        (0, 0) => Finding::pass(seen, wanted),
+        (0, _) => Finding::unknown(
+            seen,
+            wanted,
+            "give the host an `ansible_host` and `ansible_port` that can be read, or reach it in a check of your own",
+        ),
+        _ => Finding::fail(
+            seen,
+            wanted,
+            "start the host, or open its port for this runner; take a host that is meant to be away out of the inventory",
+        ),
+    };
+    finding.with_parts(parts)
+}
+
+fn part(subject: String, status: Status, seen: String) -> Part {
+    Part {
+        subject,
+        status,
+        seen,
+        mend: String::new(),
+    }
+}
+
+fn reached(swept: &Swept) -> (Status, String) {
+    let error = match &swept.tcp {
+        Ok(open) => {
+            return (
+                Status::Pass,
+                format!("connected in {} ms", open.took.as_millis()),
+            );
+        }
+        Err(error) => error,
+    };
+    let status = match error.answer() {
+        probes::Answer::Unknown => Status::Unknown,
+        _ => Status::Fail,
+    };
+    let host = match &swept.state {
+        HostState::Up if error.is_refused() => "",
+        HostState::Up => "; the host is up (it answers ICMP)",
+        HostState::Down => "; it does not answer ICMP either",
+        HostState::Unknown(Some(_)) => "; ICMP is not permitted here",
+        HostState::Unknown(None) => "",
+    };
+    (status, format!("failed to {error}{host}"))
+}
+
+/// `network.dns`: whether the names of the targets resolve, and the name servers answer.
+pub fn dns(asked: &[(Target, Swept)], servers: &[std::net::SocketAddr]) -> Finding {
+    let servers: Vec<String> = servers.iter().map(ToString::to_string).collect();
+    let by = if servers.is_empty() {
+        String::new()
+    } else {
+        format!(" by {}", servers.join(", "))
+    };
+    let wanted = "every name resolves";
+    let mut seen = BTreeSet::new();
+    let parts: Vec<Part> = asked
+        .iter()
+        .filter(|(target, _)| target.is_name() && seen.insert(target.host.clone()))
+        .map(|(target, swept)| match &swept.tcp {
+            Err(TcpError::Resolve(error)) => part(
+                target.host.clone(),
+                // Nobody answering is what this check is about: no doubt, but a dead name server.
+                if matches!(
+                    error,
+                    ResolveError::TimedOut { .. }
+                        | ResolveError::Servers { .. }
+                        | ResolveError::Configuration { .. }
+                ) || error.is_definite()
+                {
+                    Status::Fail
+                } else {
+                    Status::Unknown
+                },
+                format!("failed to {error}"),
+            ),
+            _ => part(target.host.clone(), Status::Pass, "resolved".to_owned()),
+        })
+        .collect();
+    let all = parts.len();
+    let failed = parts
+        .iter()
+        .filter(|part| part.status != Status::Pass)
+        .count();
+    if failed == 0 {
+        return Finding::pass(format!("{all} names resolved{by}"), wanted).with_parts(parts);
+    }
+    let definite = asked.iter().any(
+        |(_, swept)| matches!(&swept.tcp, Err(TcpError::Resolve(error)) if error.is_definite()),
+    );
+    let mend = if definite {
+        "correct the name, or add it to the zone; where every name fails, look at the name server"
+    } else {
+        "look at the name servers of /etc/resolv.conf: whether they run, and whether this runner reaches them (UDP port 53)"
+    };
+    Finding::fail(
+        format!("{failed} of {all} names do not resolve{by}"),
+        wanted,
+        mend,
+    )
+    .with_parts(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use probes::{
+        sweep::Open,
+        tcp::{Attempt, ConnectFailure},
+    };
+
+    use super::*;
+
+    fn address() -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, 7], 22))
+    }
+
+    fn swept(host: &str, tcp: Result<Open, TcpError>, state: HostState) -> (Target, Swept) {
+        let target = Target {
+            alias: None,
+            host: host.to_owned(),
+            port: 22,
+        };
+        let swept = Swept {
+            host: host.to_owned(),
+            port: 22,
+            tcp,
+            state,
+        };
+        (target, swept)
+    }
+
+    fn open(host: &str) -> (Target, Swept) {
+        let open = Open {
+            address: address(),
+            took: Duration::from_millis(3),
+        };
+        swept(host, Ok(open), HostState::Up)
+    }
+
+    fn shut(host: &str, failure: ConnectFailure, state: HostState) -> (Target, Swept) {
+        let error = TcpError::Unconnected {
+            host: host.to_owned(),
+            attempts: vec![Attempt {
+                address: address(),
+                failure,
+            }],
+        };
+        swept(host, Err(error), state)
+    }
+
+    fn unresolved(host: &str, definite: bool) -> (Target, Swept) {
+        let server = SocketAddr::from(([192, 0, 2, 53], 53));
+        let error = if definite {
+            ResolveError::NoSuchName {
+                name: host.to_owned(),
+                server,
+            }
+        } else {
+            ResolveError::TimedOut {
+                name: host.to_owned(),
+                servers: vec![server],
+            }
+        };
+        swept(
+            host,
+            Err(TcpError::Resolve(error)),
+            HostState::Unknown(None),
+        )
+    }
+
+    fn judged(asked: &[(Target, Swept)], unasked: &[Unasked]) -> Finding {
+        targets(asked, unasked, Duration::from_secs(5), false)
+    }
+
+    #[test]
+    fn a_dead_host_and_a_closed_port_are_told_apart() {
+        let finding = judged(
+            &[
+                open("web1"),
+                shut("web2", ConnectFailure::Refused, HostState::Up),
+                shut(
+                    "web3",
+                    ConnectFailure::TimedOut(Duration::from_secs(5)),
+                    HostState::Down,
+                ),
+            ],
+            &[],
+        );
+        assert_eq!(finding.status, Status::Fail);
+        assert_eq!(finding.seen, "2 of 3 targets are not reachable");
+        let text: Vec<&str> = finding
+            .parts
+            .iter()
+            .map(|part| part.seen.as_str())
+            .collect();
+        assert!(
+            text[0].contains("the host is up, the port is closed"),
+            "{text:?}"
+        );
+        assert!(text[1].contains("does not answer ICMP either"), "{text:?}");
+    }
+
+    #[test]
+    fn a_host_that_cannot_be_decided_is_shown_and_unknown() {
+        let unasked = |name: &str, on_purpose| Unasked {
+            name: name.to_owned(),
+            why: "reached through another host (ProxyJump)".to_owned(),
+            on_purpose,
+        };
+        let finding = judged(&[open("web1")], &[unasked("db1", false)]);
+        assert_eq!(finding.status, Status::Unknown);
+        assert_eq!(finding.parts[0].subject, "db1");
+        let finding = judged(&[open("web1")], &[unasked("here", true)]);
+        assert_eq!(finding.status, Status::Pass);
+    }
+
+    #[test]
+    fn a_dead_name_server_fails_the_names_and_leaves_the_targets_unknown() {
+        let asked = [unresolved("web1.example", false)];
+        assert_eq!(judged(&asked, &[]).status, Status::Unknown);
+        let finding = dns(&asked, &[]);
+        assert_eq!(finding.status, Status::Fail);
+        assert!(finding.mend.contains("resolv.conf"), "{}", finding.mend);
+    }
+
+    #[test]
+    fn a_name_that_does_not_exist_fails_both() {
+        let asked = [unresolved("wbe1.example", true), open("192.0.2.7")];
+        assert_eq!(judged(&asked, &[]).status, Status::Fail);
+        let finding = dns(&asked, &[]);
+        assert_eq!(finding.seen, "1 of 1 names do not resolve");
+    }
+
+    #[test]
+    fn proxies_are_told_not_to_apply() {
+        let finding = targets(&[open("web1")], &[], Duration::from_secs(5), true);
+        assert!(
+            finding.wanted.contains("asked directly"),
+            "{}",
+            finding.wanted
+        );
+    }
+
+    #[test]
+    fn an_alias_is_shown_with_its_address() {
+        let target = Target {
+            alias: Some("web1".to_owned()),
+            host: "2001:db8::1".to_owned(),
+            port: 2222,
+        };
+        assert_eq!(target.shown(), "web1 ([2001:db8::1]:2222)");
+    }
+}
