@@ -145,7 +145,8 @@ impl Client {
     /// As [`Client::runs`].
     pub async fn active_runs(&self, owner: &str, repo: &str) -> Result<Vec<Run>, GitHubError> {
         let mut runs = BTreeMap::new();
-        // In the order opposite to a run's own way, one that moves on between two questions would be missed by both.
+        // Along a run's own way: one that moves on between two questions comes twice. The other way round, both would
+        // miss it.
         for status in RunStatus::ACTIVE.into_iter().rev() {
             let filter = RunFilter {
                 status: Some(status),

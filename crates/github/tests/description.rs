@@ -2,7 +2,7 @@
 //!
 //! `description/` holds one file an operation, cut out of the description by `description/cut-out.jq`.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::{collections::BTreeMap, fmt::Debug, path::Path, time::Duration};
 
