@@ -54,7 +54,7 @@ fn judged_cpu(max_percent: f64, measured: Result<CpuUse, HostError>) -> Finding 
     };
     let seen = format!(
         "{:.0} % of {} over {} ms{}",
-        used.percent,
+        used.percent.floor(), // 79.9 of less than 80 must not read as 80
         cpus(used.cpus),
         used.window.as_millis(),
         of(&used.source)
@@ -81,7 +81,7 @@ fn judged_memory(max_percent: f64, measured: Result<MemoryUse, HostError>) -> Fi
     };
     let seen = format!(
         "{:.0} % of {} GB{}",
-        used.percent,
+        used.percent.floor(),
         gb(used.total as f64 / GB),
         of(&used.source)
     );

@@ -25,7 +25,7 @@ fn disk_with(free_gb: f64) -> Disk {
 fn cpu_use_at_the_limit_fails_and_just_below_it_passes() {
     let finding = judged_cpu(80.0, Ok(cpu_use(79.9, Source::Machine)));
     assert_eq!(finding.status, Status::Pass);
-    assert_eq!(finding.seen, "80 % of 4 CPUs over 200 ms");
+    assert_eq!(finding.seen, "79 % of 4 CPUs over 200 ms");
     assert_eq!(finding.wanted, "below 80 %");
     let finding = judged_cpu(80.0, Ok(cpu_use(80.0, Source::Machine)));
     assert_eq!(finding.status, Status::Fail);

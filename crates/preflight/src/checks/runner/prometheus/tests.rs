@@ -91,15 +91,6 @@ async fn answer(server: &MockServer, query: &str, value: &str) {
 async fn three_gauges_of_this_runner_are_asked_and_told_together() {
     let server = MockServer::start().await;
     let deadline = Instant::now() + Duration::from_secs(10);
-    let ask = || {
-        prometheus(
-            &server.uri(),
-            Some("canary"),
-            "r\"1",
-            (80.0, 80.0),
-            deadline,
-        )
-    };
     for (metric, value) in [
         ("runner_status", "1"),
         ("runner_cpu_usage_percent", "12.34"),
@@ -109,7 +100,14 @@ async fn three_gauges_of_this_runner_are_asked_and_told_together() {
         answer(&server, &selector, value).await;
         answer(&server, &format!("time() - timestamp({selector})"), "15").await;
     }
-    let finding = ask().await;
+    let finding = prometheus(
+        &server.uri(),
+        Some("canary"),
+        "r\"1",
+        (80.0, 80.0),
+        deadline,
+    )
+    .await;
     assert_eq!(finding.status, Status::Fail, "{finding:?}");
     assert_eq!(
         finding.seen,

@@ -114,7 +114,7 @@ fn what_is_wrong_is_named_and_never_quoted() {
         ("postgres://me:canary%zz@h/db", "password holds a `%`"),
         (
             "postgres://me:canary@h/db?sslmod=require",
-            "parameter 4 is none of libpq's; is sslmode meant?",
+            "parameter 5 is none of libpq's; is sslmode meant?",
         ),
         (
             "postgres://me:canary@h/db?sslcert=canary",
