@@ -60,13 +60,9 @@ impl<'a> Record<'a> {
 
     /// Says that this candidate is here: later words count only then, and a secondary waits for a primary that is.
     pub(crate) async fn announce(&mut self) -> Told {
-        let announced = Event::Announced {
-            candidates: self.leg.candidates,
-            instance: self.leg.instance.clone(),
-        };
         match self.open().await {
             Ok(store) => {
-                let told = self.append(&store, vec![announced], PATIENCE).await;
+                let told = self.append(&store, vec![self.announced()], PATIENCE).await;
                 self.store = Some(store);
                 told
             }
@@ -82,7 +78,9 @@ impl<'a> Record<'a> {
         approvals: Vec<Event>,
     ) -> Told {
         let failed = judgement.failed();
-        let mut events = approvals;
+        // Once more for a store that was away at first; it is left out where it stands there already.
+        let mut events = vec![self.announced()];
+        events.extend(approvals);
         let overridden = judgement.ignored();
         if let Some(given) = ignored.filter(|_| !overridden.is_empty()) {
             events.push(Event::Override {
@@ -117,6 +115,13 @@ impl<'a> Record<'a> {
                 self.voice
                     .say(&format!("failed to tell the ledger of {signal}: {why}"));
             }
+        }
+    }
+
+    fn announced(&self) -> Event {
+        Event::Announced {
+            candidates: self.leg.candidates,
+            instance: self.leg.instance.clone(),
         }
     }
 
