@@ -13,7 +13,7 @@ use rustls::{
 /// The authorities whose certificates are good: the system's, and those of a file. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Trust {
-    pub(super) roots: Arc<RootCertStore>,
+    pub(crate) roots: Arc<RootCertStore>,
 }
 
 /// Why the authorities of a file cannot be used; reads after "failed to …".
