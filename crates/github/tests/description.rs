@@ -416,7 +416,7 @@ async fn questions_about_branches_and_their_examples_are_the_descriptions() {
         ["continuous-integration/travis-ci"]
     );
     assert!(protection.enforce_admins);
-    assert!(!protection.allow_force_pushes && !protection.allow_deletions);
+    assert!(protection.allow_force_pushes && protection.allow_deletions);
 }
 
 #[tokio::test]
