@@ -1,5 +1,8 @@
 //! From environment and arguments to one configuration. Nothing reads an environment variable after this.
 
+mod expire;
+mod select;
+
 use std::{
     ffi::{OsStr, OsString},
     path::PathBuf,
@@ -9,6 +12,7 @@ use std::{
 use actions_kit::{
     CandidateFile, Environment, GitHubContext, Parsed, Redactor, Secret, WrongInputs, duration,
 };
+use github::Token;
 use lease::{
     LockName, OnPrimaryLost, Policy, Timing,
     protocol::{CandidateConfig, Request, Rerun, WatcherConfig},
@@ -17,26 +21,35 @@ use ledger::Deployment;
 use leg::Place;
 use runner_failover::TABLE;
 
+pub(crate) use expire::ExpireMode;
+pub(crate) use select::SelectMode;
+
 /// What every mode knows.
 pub(crate) struct Config {
     pub(crate) environment: Environment,
     pub(crate) redactor: Redactor,
     pub(crate) context: GitHubContext,
     pub(crate) token: Option<Secret>,
-    pub(crate) place: Place,
-    pub(crate) lock: LockName,
     /// `production`
     pub(crate) target: String,
-    pub(crate) timing: Timing,
     pub(crate) mode: Mode,
+}
+
+/// The lock that a deployment is under, for the modes that touch it.
+pub(crate) struct Lock {
+    pub(crate) name: LockName,
+    pub(crate) place: Place,
+    pub(crate) timing: Timing,
 }
 
 /// What was asked for.
 pub(crate) enum Mode {
-    Deploy(Box<DeployMode>),
-    Verdict(Box<WatcherConfig>),
-    Status(StatusMode),
-    Person(PersonMode),
+    Deploy(Lock, Box<DeployMode>),
+    Verdict(Lock, Box<WatcherConfig>),
+    Status(Lock, StatusMode),
+    Person(Lock, PersonMode),
+    Select(Box<SelectMode>),
+    ExpireApprovals(ExpireMode),
 }
 
 /// Mode `deploy`.
@@ -82,42 +95,25 @@ impl Config {
         let context = GitHubContext::read(&environment, &mut wrong);
         let redactor = inputs.redactor().clone();
         let token = inputs.secret("github-token").cloned();
-        let store = inputs.text("store");
-        redactor.add_credentials_in(store);
-        let place = Place::read(store, token.as_ref(), &context, &mut wrong);
+        redactor.add_credentials_in(inputs.text("store"));
         let target = inputs
             .opt_text("environment")
             .unwrap_or_default()
             .to_owned();
-        let lock = leg::lock(&inputs, &context, &mut wrong);
-        let timing = timing(&inputs, &mut wrong);
         let mode = match inputs.mode() {
-            Some("verdict") => verdict(
+            Some("select") => select::read(&inputs, &context, &mut wrong),
+            Some("expire-approvals") => expire::read(&inputs, &context, token.as_ref(), &mut wrong),
+            _ => of_lock(
                 &inputs,
                 &environment,
                 &context,
-                lock.clone(),
-                timing,
-                &mut wrong,
-            ),
-            Some("status") => Some(Mode::Status(StatusMode {
-                json: inputs.has_flag("json"),
-                watch: inputs.has_flag("watch"),
-            })),
-            Some("transfer") => Some(person(&inputs, &context, Request::Transfer, &environment)),
-            Some("unlock") => Some(person(&inputs, &context, Request::Unlock, &environment)),
-            _ => deploy(
-                &inputs,
-                &environment,
-                &context,
-                lock.clone(),
-                timing,
+                token.as_ref(),
                 left.as_ref(),
                 &mut wrong,
             ),
         };
         // Whatever is missing here has been told in `wrong`.
-        let (Some(place), Some(lock), Some(mode)) = (place, lock, mode) else {
+        let Some(mode) = mode else {
             return Err(wrong);
         };
         wrong.into_result(Config {
@@ -125,10 +121,7 @@ impl Config {
             redactor,
             context,
             token,
-            place,
-            lock,
             target,
-            timing,
             mode,
         })
     }
@@ -137,6 +130,94 @@ impl Config {
     pub(crate) fn run_url(&self) -> Option<String> {
         self.context.run_url()
     }
+}
+
+/// The modes that touch a lock.
+fn of_lock(
+    inputs: &Parsed,
+    environment: &Environment,
+    context: &GitHubContext,
+    token: Option<&Secret>,
+    left: Option<&CandidateFile>,
+    wrong: &mut WrongInputs,
+) -> Option<Mode> {
+    let place = Place::read(inputs.text("store"), token, context, wrong);
+    let name = leg::lock(inputs, context, wrong);
+    let timing = timing(inputs, wrong);
+    let lock = || {
+        Some(Lock {
+            name: name.clone()?,
+            place: place.clone()?,
+            timing,
+        })
+    };
+    match inputs.mode() {
+        Some("verdict") => {
+            let watcher = verdict(inputs, environment, context, name.clone(), timing, wrong)?;
+            Some(Mode::Verdict(lock()?, Box::new(watcher)))
+        }
+        Some("status") => {
+            let mode = StatusMode {
+                json: inputs.has_flag("json"),
+                watch: inputs.has_flag("watch"),
+            };
+            Some(Mode::Status(lock()?, mode))
+        }
+        Some("transfer") => {
+            let mode = person(inputs, context, Request::Transfer, environment);
+            Some(Mode::Person(lock()?, mode))
+        }
+        Some("unlock") => {
+            let mode = person(inputs, context, Request::Unlock, environment);
+            Some(Mode::Person(lock()?, mode))
+        }
+        _ => {
+            let mode = deploy(
+                inputs,
+                environment,
+                context,
+                name.clone(),
+                timing,
+                left,
+                wrong,
+            )?;
+            Some(Mode::Deploy(lock()?, Box::new(mode)))
+        }
+    }
+}
+
+/// The token of an input, fit to be sent.
+fn token(
+    input: &str,
+    given: Option<&Secret>,
+    wanted: &str,
+    mend: &str,
+    wrong: &mut WrongInputs,
+) -> Option<Token> {
+    let Some(secret) = given else {
+        wrong.push(input, "nothing", wanted, mend);
+        return None;
+    };
+    match Token::new(secret.expose()) {
+        Ok(token) => Some(token),
+        Err(error) => {
+            wrong.push(input, &format!("failed to {error}"), wanted, mend);
+            None
+        }
+    }
+}
+
+/// Where GitHub's API is.
+fn api_url(context: &GitHubContext, wrong: &mut WrongInputs) -> Option<String> {
+    if context.api_url.is_none() {
+        wrong.push(
+            "GITHUB_API_URL",
+            "nothing",
+            "the address of GitHub's API",
+            "run this in a workflow, or set the variable: https://api.github.com",
+        );
+    }
+    context.api_url.clone()
 }
 
 fn timing(inputs: &Parsed, wrong: &mut WrongInputs) -> Timing {
@@ -175,8 +256,8 @@ fn person(
     context: &GitHubContext,
     request: Request,
     environment: &Environment,
-) -> Mode {
-    Mode::Person(PersonMode {
+) -> PersonMode {
+    PersonMode {
         request,
         reason: inputs.opt_text("reason").unwrap_or_default().to_owned(),
         actor: context
@@ -185,7 +266,7 @@ fn person(
             .or_else(|| environment.get("USER").map(str::to_owned))
             .unwrap_or_else(|| "somebody".to_owned()),
         deployment: inputs.opt_text("deployment-id").map(str::to_owned),
-    })
+    }
 }
 
 fn verdict(
@@ -195,9 +276,9 @@ fn verdict(
     lock: Option<LockName>,
     timing: Timing,
     wrong: &mut WrongInputs,
-) -> Option<Mode> {
+) -> Option<WatcherConfig> {
     let deployment = leg::deployment(inputs, context, environment, wrong)?;
-    Some(Mode::Verdict(Box::new(WatcherConfig {
+    Some(WatcherConfig {
         lock: lock?,
         rerun: rerun_before_asking(&deployment),
         deployment,
@@ -205,7 +286,7 @@ fn verdict(
         queue_timeout: inputs.duration("queue-timeout"),
         poll: timing.poll,
         resend_after: timing.resend_after,
-    })))
+    })
 }
 
 fn rerun_before_asking(deployment: &Deployment) -> Rerun {
@@ -224,7 +305,7 @@ fn deploy(
     timing: Timing,
     left: Option<&CandidateFile>,
     wrong: &mut WrongInputs,
-) -> Option<Mode> {
+) -> Option<DeployMode> {
     let deployment = leg::deployment(inputs, context, environment, wrong);
     let (_, candidates) = leg::number(inputs, wrong);
     let me = leg::party(inputs, environment, context, wrong);
@@ -280,7 +361,7 @@ fn deploy(
         on_failure: on_failure.is_some(),
         allow_older: inputs.flag("allow-older"),
     };
-    Some(Mode::Deploy(Box::new(DeployMode {
+    Some(DeployMode {
         candidate,
         run: script(inputs.opt_text("run").unwrap_or_default()),
         on_failure,
@@ -293,7 +374,7 @@ fn deploy(
         store: inputs.text("store").to_owned(),
         lock_name: inputs.opt_text("lock-name").map(str::to_owned),
         deployed_locks,
-    })))
+    })
 }
 
 /// One deployment has one lock and one command: a second deploy step of a job would find it finished, run nothing, and

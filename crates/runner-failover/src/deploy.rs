@@ -8,10 +8,7 @@ use std::{
     time::Duration,
 };
 
-use actions_kit::{
-    CandidateFile, ExitCode, Outputs, Summary, Written, candidate_file::Hook, command::Level,
-    markdown,
-};
+use actions_kit::{CandidateFile, ExitCode, Outputs, Summary, candidate_file::Hook, markdown};
 use anyhow::Context as _;
 use lease::{
     protocol::{Candidate, CandidateConfig, Conclusion},
@@ -20,7 +17,8 @@ use lease::{
 use leg::{ThisHost, Voice};
 
 use crate::{
-    config::{Config, DeployMode},
+    closing,
+    config::{Config, DeployMode, Lock},
     hands::DeployHands,
     report::{self, About, Report},
     rerun, results,
@@ -40,6 +38,7 @@ const LAST_LINES: usize = 30;
 /// error.
 pub(crate) async fn run(
     config: &Config,
+    lock: &Lock,
     mode: &DeployMode,
     voice: &Voice,
 ) -> anyhow::Result<ExitCode> {
@@ -64,25 +63,25 @@ pub(crate) async fn run(
     .context("start the watchdog")?;
     voice.say(&format!(
         "{me} for {} ({}), store {}",
-        config.lock,
+        lock.name,
         candidate.deployment.id,
-        config.place.text()
+        lock.place.text()
     ));
-    let store = match config
+    let store = match lock
         .place
-        .open(&config.lock, timing.request_timeout, timing.poll)
+        .open(&lock.name, timing.request_timeout, timing.poll)
         .await
     {
         Ok(store) => store,
         Err(error) => {
-            return tell(
+            return Ok(tell(
                 config,
                 mode,
                 &report::store_lost(&error.to_string()),
                 &Story::default(),
                 &[],
                 voice,
-            );
+            ));
         }
     };
     let mut actor = Candidate::new(candidate);
@@ -118,7 +117,7 @@ pub(crate) async fn run(
         );
     }
     write_candidate_file(&file, config, mode, voice);
-    let code = tell(config, mode, &report, &story, &tail, voice)?;
+    let code = tell(config, mode, &report, &story, &tail, voice);
     if report.whole_story && !hurried {
         let _late = tokio::time::timeout(TIDY_WITHIN, store.tidy()).await;
     }
@@ -226,7 +225,7 @@ fn tell(
     story: &Story,
     tail: &[String],
     voice: &Voice,
-) -> anyhow::Result<ExitCode> {
+) -> ExitCode {
     let mut outputs = Outputs::new();
     outputs
         .set("outcome", report.outcome.clone())
@@ -254,41 +253,9 @@ fn tell(
             summary.folded("The command's last lines here", &tail[from..].join("\n"));
         }
     }
-    finish(config, report, &outputs, &summary, voice)
-}
-
-/// Annotation, outputs, summary: the last words of every mode.
-pub(crate) fn finish(
-    config: &Config,
-    report: &Report,
-    outputs: &Outputs,
-    summary: &Summary,
-    voice: &Voice,
-) -> anyhow::Result<ExitCode> {
-    let told = match &report.now {
-        Some(now) => format!("{}. {now}", report.headline),
-        None => report.headline.clone(),
-    };
-    match report.level {
-        Level::Error => voice.error(&told),
-        Level::Warning => voice.warning(&told),
-        Level::Notice => voice.notice(&told),
-    }
-    let mut exit = report.exit;
-    if let Err(error) = outputs.write(&config.environment) {
-        let error = anyhow::Error::from(error);
-        voice.error(&format!("failed to {error:#}"));
-        if report.proceed {
-            // Without `proceed` the steps behind this one are left out, and nobody would know.
-            voice.error("the steps that follow a deployment cannot be told to run; it is deployed all the same");
-            exit = ExitCode::Failed;
-        }
-    }
-    match summary.write(&config.environment, &config.redactor) {
-        Ok(Written::ToFile) => {}
-        Ok(Written::NoFile) if report.whole_story => voice.print(&summary.text(&config.redactor)),
-        Ok(Written::NoFile) => {}
-        Err(error) => voice.error(&format!("failed to {:#}", anyhow::Error::from(error))),
-    }
-    Ok(exit)
+    // Without `proceed` the steps behind this one are left out, and nobody would know.
+    let unheard = report.proceed.then_some(
+        "the steps that follow a deployment cannot be told to run; it is deployed all the same",
+    );
+    closing::finish(config, report, &outputs, &summary, unheard, voice)
 }

@@ -8,6 +8,9 @@ use leg::inputs;
 const DEPLOY: &[&str] = &["deploy"];
 const JUDGED: &[&str] = &["deploy", "verdict"];
 const PEOPLE: &[&str] = &["transfer", "unlock"];
+const SELECT: &[&str] = &["select"];
+const PRIMARY: &[&str] = &["deploy", "select"];
+const EXPIRE: &[&str] = &["expire-approvals"];
 
 /// A duration of at least this many seconds and at most this many hours.
 const fn within(seconds: u64, hours: u64) -> Kind {
@@ -42,6 +45,14 @@ pub const TABLE: Table = Table {
             name: "unlock",
             about: "end a held deployment as failed, so that the next can begin",
         },
+        Mode {
+            name: "select",
+            about: "choose a healthy runner before the deployment, where no secondary stands by",
+        },
+        Mode {
+            name: "expire-approvals",
+            about: "cancel runs that have waited too long for an approval",
+        },
     ],
     inputs: INPUTS,
     flags: &[
@@ -68,16 +79,19 @@ pub const TABLE: Table = Table {
         },
         Output {
             name: "failover",
-            help: "`true` when another candidate than the first took over",
+            help: "`true` when another candidate than the first took over; of `select`: when the job does not go to the \
+                   primary",
         },
         Output {
             name: "failover-reason",
             help: "why: `primary_exit_code`, `primary_timeout`, `primary_unreachable`, `primary_stopped`, \
-                   `primary_never_appeared`, `preflight` or `manual`",
+                   `primary_never_appeared`, `preflight` or `manual`; of `select`: `primary_missing`, `primary_offline`, \
+                   `primary_unhealthy`, `primary_busy` or `primary_unknown`",
         },
         Output {
             name: "runner",
-            help: "the runner that deployed, or held the lease last",
+            help: "the runner that deployed, or held the lease last; of `select`: the healthy runner that was seen, empty \
+                   where none was",
         },
         Output {
             name: "fencing-token",
@@ -99,15 +113,25 @@ pub const TABLE: Table = Table {
             name: "results",
             help: "what the command wrote to the file `$BATON_OUTPUT` as `name=value` lines, as a JSON object",
         },
+        Output {
+            name: "runs-on",
+            help: "of `select`, for `runs-on: ${{ fromJSON(…) }}`: an array of labels, or an object with `group` and \
+                   `labels`",
+        },
+        Output {
+            name: "cancelled-runs",
+            help: "of `expire-approvals`: the ids of the runs that it cancelled, a JSON array",
+        },
     ],
     exit_codes: &[
         Exit {
             code: ExitCode::Success,
-            help: "deployed; or stood by and another candidate deployed; or superseded by a later run",
+            help: "deployed; or stood by and another candidate deployed; or superseded by a later run; or what was asked \
+                   for is done",
         },
         Exit {
             code: ExitCode::Failed,
-            help: "this candidate's deployment failed, or it lost the lease",
+            help: "this candidate's deployment failed, or it lost the lease; no runner is fit; a run could not be cancelled",
         },
         Exit {
             code: ExitCode::Held,
@@ -119,7 +143,7 @@ pub const TABLE: Table = Table {
         },
         Exit {
             code: ExitCode::ServiceUnavailable,
-            help: "the store is out of reach",
+            help: "the store or GitHub is out of reach; nothing certain is known under `on-unknown: fail`",
         },
         Exit {
             code: ExitCode::QueueTimeout,
@@ -139,18 +163,26 @@ pub const TABLE: Table = Table {
 const INPUTS: &[Input] = &[
     Input::new(
         "mode",
-        Kind::Choice(&["deploy", "verdict", "status", "transfer", "unlock"]),
+        Kind::Choice(&[
+            "deploy",
+            "verdict",
+            "status",
+            "transfer",
+            "unlock",
+            "select",
+            "expire-approvals",
+        ]),
         "What to do",
     )
     .with_default("deploy"),
     inputs::ENVIRONMENT,
     inputs::LOCK_NAME,
     inputs::STORE,
-    inputs::github_token("The job's token: reaches the store `git` and tells a partial re-run"),
+    inputs::github_token("The job's token: reaches the store `git`, tells a partial re-run, cancels runs"),
     inputs::CANDIDATE,
     inputs::CANDIDATES,
     inputs::ROLE.in_modes(DEPLOY),
-    inputs::PRIMARY_RUNNER.in_modes(DEPLOY),
+    inputs::PRIMARY_RUNNER.in_modes(PRIMARY),
     inputs::DEPLOYMENT_ID,
     Input::new("run", Kind::Verbatim, "The deploy command, run as a `run:` step by `bash -eo pipefail`")
         .required()
@@ -204,6 +236,45 @@ const INPUTS: &[Input] = &[
     Input::new("on-failure", Kind::Verbatim, "A command for when every candidate failed, such as a roll-back")
         .in_modes(DEPLOY),
     Input::new("reason", Kind::Text, "Why, for the audit trail").required().in_modes(PEOPLE),
+    inputs::admin_token(
+        "**Required.** Lists the runners, which the job's own token cannot: a GitHub App's or a fine-grained personal one \
+         with `administration: read`, for an organisation's runners `organization_self_hosted_runners: read`",
+    )
+    .in_modes(SELECT),
+    Input::new("primary-labels", Kind::List, "The labels that a primary runner has, all of them").in_modes(SELECT),
+    Input::new(
+        "secondary-labels",
+        Kind::List,
+        "The labels that a secondary runner has, all of them; where unset, those of the primary and another name",
+    )
+    .in_modes(SELECT),
+    Input::new("runner-group", Kind::Text, "The organisation's runner group that both are in").in_modes(SELECT),
+    Input::new(
+        "prometheus-url",
+        Kind::Url(&["http", "https"]),
+        "The Prometheus whose `runner_status` must be 1 for a runner to count as healthy",
+    )
+    .in_modes(SELECT),
+    Input::new(
+        "prometheus-auth",
+        Kind::Text,
+        "`user:password`, or a bearer token alone",
+    )
+    .secret()
+    .in_modes(SELECT),
+    Input::new(
+        "on-unknown",
+        Kind::Choice(&["secondary", "primary", "fail"]),
+        "Where the job goes when GitHub or Prometheus cannot say how the primary is",
+    )
+    .with_default("secondary")
+    .in_modes(SELECT),
+    Input::new("max-wait", within(60, 720), "How long a run may wait for its approval")
+        .with_default("4h")
+        .in_modes(EXPIRE),
+    Input::new("dry-run", Kind::Bool, "Say what would be cancelled, and cancel nothing")
+        .with_default("false")
+        .in_modes(EXPIRE),
 ];
 
 #[cfg(test)]

@@ -3,13 +3,16 @@
 //! Reads the inputs into one configuration, runs the mode that was asked for, and reports. The decisions are the
 //! `lease` crate's, the processes the `supervisor`'s.
 
+mod closing;
 mod config;
 mod deploy;
+mod expire;
 mod hands;
 mod person;
 mod report;
 mod rerun;
 mod results;
+mod select;
 mod status;
 mod story;
 mod timeline;
@@ -57,10 +60,12 @@ fn run(config: &Config, voice: &Voice) -> anyhow::Result<ExitCode> {
         .build()?;
     runtime.block_on(async {
         match &config.mode {
-            config::Mode::Deploy(mode) => deploy::run(config, mode, voice).await,
-            config::Mode::Verdict(mode) => verdict::run(config, mode, voice).await,
-            config::Mode::Status(mode) => status::run(config, mode, voice).await,
-            config::Mode::Person(mode) => person::run(config, mode, voice).await,
+            config::Mode::Deploy(lock, mode) => deploy::run(config, lock, mode, voice).await,
+            config::Mode::Verdict(lock, mode) => verdict::run(config, lock, mode, voice).await,
+            config::Mode::Status(lock, mode) => status::run(config, lock, mode, voice).await,
+            config::Mode::Person(lock, mode) => person::run(config, lock, mode, voice).await,
+            config::Mode::Select(mode) => Ok(select::run(config, mode, voice).await),
+            config::Mode::ExpireApprovals(mode) => Ok(expire::run(config, mode, voice).await),
         }
     })
 }

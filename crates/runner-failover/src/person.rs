@@ -8,8 +8,8 @@ use lease::{
 use leg::{ThisHost, Voice};
 
 use crate::{
-    config::{Config, PersonMode},
-    deploy,
+    closing,
+    config::{Config, Lock, PersonMode},
     hands::NoHands,
     report::{self, Report},
 };
@@ -20,13 +20,14 @@ use crate::{
 /// What this host lacks.
 pub(crate) async fn run(
     config: &Config,
+    lock: &Lock,
     mode: &PersonMode,
     voice: &Voice,
 ) -> anyhow::Result<ExitCode> {
-    let patience = config.timing.request_timeout * 3;
-    let end = match config
+    let patience = lock.timing.request_timeout * 3;
+    let end = match lock
         .place
-        .open(&config.lock, patience, config.timing.poll)
+        .open(&lock.name, patience, lock.timing.poll)
         .await
     {
         Err(error) => Some(PersonEnd::StoreLost(error)),
@@ -36,17 +37,10 @@ pub(crate) async fn run(
                 actor: mode.actor.clone(),
                 reason: mode.reason.clone(),
                 deployment: mode.deployment.clone(),
-                resend_after: config.timing.resend_after,
+                resend_after: lock.timing.resend_after,
             });
             let mut hands = NoHands(voice);
-            shell::run(
-                &mut person,
-                &store,
-                config.timing.poll,
-                &ThisHost,
-                &mut hands,
-            )
-            .await;
+            shell::run(&mut person, &store, lock.timing.poll, &ThisHost, &mut hands).await;
             person.end().cloned()
         }
     };
@@ -68,20 +62,20 @@ pub(crate) async fn run(
                     record.holder
                 ),
                 Request::Unlock => {
-                    format!("{id} is ended as failed; the lock {} is free", config.lock)
+                    format!("{id} is ended as failed; the lock {} is free", lock.name)
                 }
             };
             Report {
                 level: Level::Notice,
                 sign: "✅",
-                ..plain(ExitCode::Success, headline)
+                ..report::refused(ExitCode::Success, headline)
             }
         }
         Some(PersonEnd::Refused(why)) => {
-            plain(ExitCode::Failed, format!("failed to {asked}: {why}"))
+            report::refused(ExitCode::Failed, format!("failed to {asked}: {why}"))
         }
         Some(PersonEnd::StoreLost(error)) => report::store_lost(&error.to_string()),
-        None => plain(ExitCode::Failed, format!("failed to {asked}")),
+        None => report::refused(ExitCode::Failed, format!("failed to {asked}")),
     };
     let mut summary = Summary::new();
     summary.paragraph(&report.line());
@@ -90,18 +84,7 @@ pub(crate) async fn run(
         markdown::text(&mode.actor),
         markdown::text(&mode.reason)
     ));
-    deploy::finish(config, &report, &outputs, &summary, voice)
-}
-
-fn plain(exit: ExitCode, headline: String) -> Report {
-    Report {
-        exit,
-        outcome: String::new(),
-        proceed: false,
-        level: Level::Error,
-        sign: "❌",
-        headline,
-        now: None,
-        whole_story: false,
-    }
+    Ok(closing::finish(
+        config, &report, &outputs, &summary, None, voice,
+    ))
 }

@@ -235,6 +235,14 @@ pub(crate) fn candidate(conclusion: &Conclusion, about: &About<'_>) -> Report {
     }
 }
 
+/// One sentence that says it all.
+pub(crate) fn refused(exit: ExitCode, headline: String) -> Report {
+    Report {
+        whole_story: false,
+        ..badly(exit, "", headline, "")
+    }
+}
+
 /// The store could not be asked.
 pub(crate) fn store_lost(error: &str) -> Report {
     Report {

@@ -11,7 +11,7 @@ use ledger::{DeploymentState, Timestamp};
 use leg::Voice;
 use supervisor::signals::{Received, Signals};
 
-use crate::config::{Config, StatusMode};
+use crate::config::{Config, Lock, StatusMode};
 
 /// How many of the last deployments are shown.
 const SHOWN: usize = 10;
@@ -22,6 +22,7 @@ const SHOWN: usize = 10;
 /// What this host lacks.
 pub(crate) async fn run(
     config: &Config,
+    lock: &Lock,
     mode: &StatusMode,
     voice: &Voice,
 ) -> anyhow::Result<ExitCode> {
@@ -31,7 +32,7 @@ pub(crate) async fn run(
             Received::Interrupt => ExitCode::Interrupted,
             _ => ExitCode::Terminated,
         }),
-        shown = show(config, mode, voice) => Ok(match shown {
+        shown = show(config, lock, mode, voice) => Ok(match shown {
             Ok(()) => ExitCode::Success,
             Err(error) => {
                 voice.error(&format!("failed to read the status: {error}"));
@@ -41,21 +42,26 @@ pub(crate) async fn run(
     }
 }
 
-async fn show(config: &Config, mode: &StatusMode, voice: &Voice) -> Result<(), StoreError> {
+async fn show(
+    config: &Config,
+    lock: &Lock,
+    mode: &StatusMode,
+    voice: &Voice,
+) -> Result<(), StoreError> {
     // A person waits longer than a heartbeat may.
-    let patience = config.timing.request_timeout * 3;
-    let store = config
+    let patience = lock.timing.request_timeout * 3;
+    let store = lock
         .place
-        .open(&config.lock, patience, config.timing.poll)
+        .open(&lock.name, patience, lock.timing.poll)
         .await?;
     let mut before = None;
     loop {
         let snapshot = store.read().await?;
         if before.as_ref() != Some(&snapshot.version) {
             let text = if mode.json {
-                json(config, &snapshot)
+                json(lock, &snapshot)
             } else {
-                text(config, &snapshot, leg::wall())
+                text(lock, &snapshot, leg::wall())
             };
             voice.print(&text);
             if !mode.json {
@@ -66,7 +72,7 @@ async fn show(config: &Config, mode: &StatusMode, voice: &Voice) -> Result<(), S
             return Ok(());
         }
         let version = snapshot.version;
-        store.changed(version.clone(), config.timing.poll).await;
+        store.changed(version.clone(), lock.timing.poll).await;
         before = Some(version);
     }
 }
@@ -79,9 +85,9 @@ fn write_summary(config: &Config, text: &str, voice: &Voice) {
     }
 }
 
-fn json(config: &Config, snapshot: &Snapshot) -> String {
+fn json(lock: &Lock, snapshot: &Snapshot) -> String {
     let value = serde_json::json!({
-        "lock": config.lock,
+        "lock": lock.name,
         "record": snapshot.record,
         "queue_depth": snapshot.tip.queue_depth(),
         "entries": snapshot.tip.seq,
@@ -90,8 +96,8 @@ fn json(config: &Config, snapshot: &Snapshot) -> String {
     format!("{value}\n")
 }
 
-fn text(config: &Config, snapshot: &Snapshot, now: Timestamp) -> String {
-    let mut text = format!("{} in {}\n", config.lock, config.place.text());
+fn text(lock: &Lock, snapshot: &Snapshot, now: Timestamp) -> String {
+    let mut text = format!("{} in {}\n", lock.name, lock.place.text());
     match &snapshot.record {
         None => text.push_str("  never deployed\n"),
         Some(record) => describe(record, snapshot, now, &mut text),

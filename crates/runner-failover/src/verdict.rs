@@ -10,8 +10,8 @@ use leg::{ThisHost, Voice};
 use supervisor::signals::{Received, Signals};
 
 use crate::{
-    config::Config,
-    deploy,
+    closing,
+    config::{Config, Lock},
     hands::NoHands,
     report::{self, About, Report},
     rerun,
@@ -24,6 +24,7 @@ use crate::{
 /// What this host lacks.
 pub(crate) async fn run(
     config: &Config,
+    lock: &Lock,
     mode: &WatcherConfig,
     voice: &Voice,
 ) -> anyhow::Result<ExitCode> {
@@ -36,27 +37,24 @@ pub(crate) async fn run(
     voice.say(&format!(
         "judging {} of {}, store {}",
         watcher.deployment.id,
-        config.lock,
-        config.place.text()
+        lock.name,
+        lock.place.text()
     ));
-    let store = match config
+    let store = match lock
         .place
-        .open(
-            &config.lock,
-            config.timing.request_timeout,
-            config.timing.poll,
-        )
+        .open(&lock.name, lock.timing.request_timeout, lock.timing.poll)
         .await
     {
         Ok(store) => store,
         Err(error) => {
-            return tell(
+            return Ok(tell(
                 config,
+                lock,
                 mode,
                 &report::store_lost(&error.to_string()),
                 &Story::default(),
                 voice,
-            );
+            ));
         }
     };
     let mut actor = Watcher::new(watcher);
@@ -64,18 +62,19 @@ pub(crate) async fn run(
     let ended = tokio::select! {
         biased;
         received = signals.next() => Err(received),
-        conclusion = shell::run(&mut actor, &store, config.timing.poll, &ThisHost, &mut hands) => Ok(conclusion),
+        conclusion = shell::run(&mut actor, &store, lock.timing.poll, &ThisHost, &mut hands) => Ok(conclusion),
     };
     let conclusion = match ended {
         Ok(conclusion) => conclusion.context("come to a conclusion")?,
         Err(received) => {
-            return tell(
+            return Ok(tell(
                 config,
+                lock,
                 mode,
                 &told_to_stop(received),
                 &Story::default(),
                 voice,
-            );
+            ));
         }
     };
     let id = match &conclusion {
@@ -96,13 +95,14 @@ pub(crate) async fn run(
         received: None,
         state: story.state.as_ref(),
     };
-    tell(
+    Ok(tell(
         config,
+        lock,
         mode,
         &report::candidate(&conclusion, &about),
         &story,
         voice,
-    )
+    ))
 }
 
 fn told_to_stop(received: Received) -> Report {
@@ -124,11 +124,12 @@ fn told_to_stop(received: Received) -> Report {
 
 fn tell(
     config: &Config,
+    lock: &Lock,
     mode: &WatcherConfig,
     report: &Report,
     story: &Story,
     voice: &Voice,
-) -> anyhow::Result<ExitCode> {
+) -> ExitCode {
     let id = story
         .state
         .as_ref()
@@ -153,7 +154,7 @@ fn tell(
     summary.paragraph(&format!(
         "Deployment {}, lock {}{run}.",
         markdown::code(id),
-        markdown::code(config.lock.as_str())
+        markdown::code(lock.name.as_str())
     ));
-    deploy::finish(config, report, &outputs, &summary, voice)
+    closing::finish(config, report, &outputs, &summary, None, voice)
 }

@@ -31,7 +31,14 @@ fn read(more: &[(&str, &str)]) -> Result<Config, WrongInputs> {
 
 fn candidate(more: &[(&str, &str)]) -> CandidateConfig {
     match read(more).unwrap().mode {
-        Mode::Deploy(mode) => mode.candidate,
+        Mode::Deploy(_, mode) => mode.candidate,
+        _ => panic!("another mode"),
+    }
+}
+
+fn lock(config: Config) -> Lock {
+    match config.mode {
+        Mode::Deploy(lock, _) => lock,
         _ => panic!("another mode"),
     }
 }
@@ -142,7 +149,10 @@ fn under_act_the_store_is_a_repository_in_the_tool_cache() {
         ("ACTIONS_CACHE_URL", "http://x/1"),
         ("RUNNER_TOOL_CACHE", "/cache"),
     ]);
-    assert_eq!(config.unwrap().place.text(), "git /cache/baton/o%2Fr.git");
+    assert_eq!(
+        lock(config.unwrap()).place.text(),
+        "git /cache/baton/o%2Fr.git"
+    );
 }
 
 #[test]
@@ -175,7 +185,7 @@ fn a_second_deploy_step_for_one_lock_is_refused_instead_of_finding_it_done() {
 fn another_environment_inherits_neither_lock_nor_store() {
     let (_temp, path) = after_a_deploy_step("staging", "shared-eu");
     let config = read(&[("RUNNER_TEMP", &path)]).unwrap();
-    assert_eq!(config.lock.as_str(), "o/r/production");
+    assert_eq!(lock(config).name.as_str(), "o/r/production");
 }
 
 #[test]
@@ -184,7 +194,7 @@ fn windows_line_ends_of_a_script_become_those_of_linux() {
         .unwrap()
         .mode
     {
-        Mode::Deploy(mode) => assert_eq!(mode.run, "if true; then\n  echo x\nfi\n"),
+        Mode::Deploy(_, mode) => assert_eq!(mode.run, "if true; then\n  echo x\nfi\n"),
         _ => panic!("another mode"),
     }
 }
