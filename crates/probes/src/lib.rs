@@ -9,6 +9,7 @@ pub mod prometheus;
 pub mod registry;
 
 pub mod host;
+pub mod command;
 pub mod redis;
 pub mod postgres;
 pub mod dns;

@@ -1,0 +1,201 @@
+//! A script, as a `run:` step runs it: `bash -eo pipefail -c`.
+//!
+//! Responsible for: ending it and its whole process group by the deadline and when nobody waits for it any more, a bounded
+//! piece of its output, and its environment, which is exactly what is passed in. Not responsible for the deploy command
+//! (design §6): a process that leaves the group with `setsid` survives here.
+
+mod group;
+mod tail;
+
+use std::{ffi::OsString, fmt, io, path::PathBuf, time::Duration};
+
+use nix::sys::signal::Signal;
+use tokio::{net::unix::pipe, time::Instant};
+
+use crate::probe::{Answer, Observation, Probe, ProbeFuture};
+use group::Group;
+use tail::Tail;
+
+/// How much of the output's end is kept, in bytes.
+pub const KEPT: usize = 2 << 10;
+
+/// A script and what it runs in. Its text goes through the program's arguments, which every user of the machine may read:
+/// secrets belong in the environment.
+#[derive(Clone, Default)]
+pub struct Script {
+    /// What people call it.
+    pub name: String,
+    /// What bash runs.
+    pub text: String,
+    /// The whole environment: nothing is inherited. Without `PATH` bash takes its own.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Where it runs; this process's folder where none is named.
+    pub folder: Option<PathBuf>,
+    /// What must not be seen: each place where one of them stands in the output reads `***`.
+    pub secrets: Vec<String>,
+}
+
+/// How a script ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// With this code.
+    Code(i32),
+    /// By this signal.
+    Signal(Signal),
+}
+
+/// A script that ended by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// How.
+    pub exit: Exit,
+    /// The end of what it printed on both outputs, at most [`KEPT`] bytes, without the secrets.
+    pub output: String,
+    /// From its start to its end.
+    pub took: Duration,
+}
+
+/// Why a script did not end by itself; reads after "failed to …".
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// It could not be started: no bash, no folder, no process left.
+    #[error("start bash for {name}: {source}")]
+    Start {
+        /// Which script.
+        name: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The deadline came; it and its process group are dead.
+    #[error("see the end of {name} within {:.1} s: it was killed{}", after.as_secs_f64(), said(output))]
+    TimedOut {
+        /// Which script.
+        name: String,
+        /// For how long it ran.
+        after: Duration,
+        /// As [`Ended::output`].
+        output: String,
+    },
+}
+
+impl CommandError {
+    /// What is known of what the script looks at.
+    pub fn answer(&self) -> Answer {
+        match self {
+            CommandError::Start { .. } => Answer::Unknown,
+            CommandError::TimedOut { .. } => Answer::Fail,
+        }
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Exit::Code(code) => write!(out, "exit code {code}"),
+            Exit::Signal(signal) => write!(out, "killed by {signal}"),
+        }
+    }
+}
+
+impl fmt::Debug for Script {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Script")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Runs a script to its end, at most until `deadline`. Its input is empty. Whatever is left of its process group when
+/// bash has ended is killed: a question leaves nothing running behind.
+///
+/// # Errors
+///
+/// See [`CommandError`]; an exit code is none of them.
+pub async fn run(script: &Script, deadline: Instant) -> Result<Ended, CommandError> {
+    let begun = Instant::now();
+    let start = |source| CommandError::Start {
+        name: script.name.clone(),
+        source,
+    };
+    let (output, input) = io::pipe().map_err(start)?;
+    let mut output = pipe::Receiver::from_owned_fd(output.into()).map_err(start)?;
+    let mut group = Group::start(script, input).map_err(start)?;
+    let mut tail = Tail::new(&script.secrets);
+
+    let ended = {
+        let read = tail.read(&mut output);
+        let ended = tokio::time::timeout_at(deadline, group.ended());
+        tokio::pin!(read, ended);
+        // The output may end before the process does and, where somebody left the group with it, long after.
+        tokio::select! {
+            ended = &mut ended => ended.ok(),
+            () = &mut read => ended.await.ok(),
+        }
+    };
+    let took = begun.elapsed();
+    group.kill();
+    tail.rest(&mut output);
+    match ended {
+        Some(Ok(exit)) => Ok(Ended {
+            exit,
+            output: tail.text(),
+            took,
+        }),
+        Some(Err(source)) => Err(start(source)),
+        None => Err(CommandError::TimedOut {
+            name: script.name.clone(),
+            after: took,
+            output: tail.text(),
+        }),
+    }
+}
+
+/// `: its last line`, and nothing where there is none.
+fn said(output: &str) -> String {
+    const LONGEST: usize = 200;
+    let line = output.lines().rev().find(|line| !line.trim().is_empty());
+    line.map(|line| {
+        let line: String = line
+            .trim()
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .take(LONGEST)
+            .collect();
+        format!(": {line}")
+    })
+    .unwrap_or_default()
+}
+
+/// Passes where the script ends with exit code 0.
+#[derive(Clone, Debug)]
+pub struct CommandProbe {
+    /// What is run.
+    pub script: Script,
+}
+
+impl Probe for CommandProbe {
+    fn identity(&self) -> String {
+        format!("command {}", self.script.name)
+    }
+
+    fn check(&self, deadline: Instant) -> ProbeFuture<'_> {
+        Box::pin(async move {
+            let begun = Instant::now();
+            let (answer, seen) = match run(&self.script, deadline).await {
+                Ok(ended) => {
+                    let answer = match ended.exit {
+                        Exit::Code(0) => Answer::Pass,
+                        Exit::Code(_) | Exit::Signal(_) => Answer::Fail,
+                    };
+                    (answer, format!("{}{}", ended.exit, said(&ended.output)))
+                }
+                Err(error) => (error.answer(), format!("failed to {error}")),
+            };
+            Observation {
+                answer,
+                seen,
+                took: begun.elapsed(),
+            }
+        })
+    }
+}

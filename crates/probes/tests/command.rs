@@ -1,0 +1,184 @@
+//! Scripts that end, fail, hang and hide.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::{path::Path, time::Duration};
+
+use nix::sys::signal::Signal;
+use probes::{
+    Answer, Probe,
+    command::{CommandError, CommandProbe, Ended, Exit, KEPT, Script, run},
+};
+use test_servers::until;
+use tokio::time::Instant;
+
+/// Long enough on a busy machine; what is measured against it is a hang.
+const ENOUGH: Duration = Duration::from_secs(20);
+
+fn script(text: &str) -> Script {
+    Script {
+        name: "smoke".to_owned(),
+        text: text.to_owned(),
+        environment: vec![("PATH".into(), std::env::var_os("PATH").unwrap())],
+        ..Script::default()
+    }
+}
+
+async fn ended(script: &Script) -> Ended {
+    run(script, Instant::now() + ENOUGH).await.unwrap()
+}
+
+/// Waits until the process whose number stands in `file` is gone.
+fn gone(file: &Path) {
+    let pid = until(ENOUGH, "a process number", || {
+        let text = std::fs::read_to_string(file).ok()?;
+        text.trim().parse::<u32>().ok()
+    });
+    until(ENOUGH, "its end", || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok();
+        // Gone, or dead and not waited for by whoever inherited it.
+        stat.is_none_or(|stat| stat.contains(") Z ")).then_some(())
+    });
+}
+
+#[tokio::test]
+async fn a_script_runs_as_a_run_step_does_and_tells_code_and_signal() {
+    let done = ended(&script("echo out; echo err >&2")).await;
+    assert_eq!(
+        (done.exit, done.output.as_str()),
+        (Exit::Code(0), "out\nerr\n")
+    );
+    assert_eq!(ended(&script("exit 7")).await.exit, Exit::Code(7));
+    // -e, and pipefail.
+    let done = ended(&script("false; echo on")).await;
+    assert_eq!((done.exit, done.output.as_str()), (Exit::Code(1), ""));
+    assert_eq!(ended(&script("false | true")).await.exit, Exit::Code(1));
+    let killed = ended(&script("kill -SEGV $$")).await.exit;
+    assert_eq!(killed, Exit::Signal(Signal::SIGSEGV));
+    assert_eq!(killed.to_string(), "killed by SIGSEGV");
+}
+
+#[tokio::test]
+async fn the_environment_is_what_was_passed_in_and_the_input_is_empty() {
+    let mut asked =
+        script("env | grep -v ^_= | grep -v ^SHLVL= | grep -v ^PWD= | cut -d= -f1; cat; pwd");
+    asked.environment.push(("ONLY".into(), "this".into()));
+    let folder = tempfile::tempdir().unwrap();
+    asked.folder = Some(folder.path().to_owned());
+    let output = ended(&asked).await.output;
+    let mut lines: Vec<&str> = output.lines().collect();
+    assert_eq!(lines.pop(), folder.path().to_str());
+    lines.sort_unstable();
+    assert_eq!(lines, ["ONLY", "PATH"]);
+}
+
+#[tokio::test]
+async fn the_whole_group_is_dead_at_the_deadline() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pid");
+    let text = format!(
+        "trap '' TERM INT HUP; echo waiting; (trap '' TERM; sleep 600 & echo $! > {0}.new; mv {0}.new {0}; wait) & wait",
+        file.display()
+    );
+    let asked = script(&text);
+    const HOUR: Duration = Duration::from_secs(3600);
+    let running = tokio::spawn(async move { run(&asked, Instant::now() + HOUR).await });
+    while !file.exists() {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::pause();
+    tokio::time::advance(HOUR).await;
+    let error = running.await.unwrap().unwrap_err();
+    assert!(matches!(error, CommandError::TimedOut { .. }), "{error}");
+    assert!(
+        error.to_string().ends_with("it was killed: waiting"),
+        "{error}"
+    );
+    gone(&file);
+}
+
+#[tokio::test]
+async fn what_a_script_leaves_in_the_background_ends_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pid");
+    let done = ended(&script(&format!(
+        "sleep 600 & echo $! > {}; echo done",
+        file.display()
+    )))
+    .await;
+    assert_eq!((done.exit, done.output.as_str()), (Exit::Code(0), "done\n"));
+    assert!(done.took < ENOUGH);
+    gone(&file);
+}
+
+#[tokio::test]
+async fn a_script_that_nobody_waits_for_any_more_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pid");
+    let asked = script(&format!("echo $$ > {}; sleep 600", file.display()));
+    let running = tokio::spawn(async move { run(&asked, Instant::now() + ENOUGH).await });
+    while !file.exists() {
+        tokio::task::yield_now().await;
+    }
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+    gone(&file);
+}
+
+#[tokio::test]
+async fn a_daemon_that_keeps_the_output_open_holds_nobody_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pid");
+    let text = format!(
+        "setsid bash -c 'echo $$ > {0}.new; mv {0}.new {0}; exec sleep 600' & until [ -e {0} ]; do :; done; echo started",
+        file.display()
+    );
+    let done = ended(&script(&text)).await;
+    assert_eq!(
+        (done.exit, done.output.as_str()),
+        (Exit::Code(0), "started\n")
+    );
+    // It left the group, which is its right; the test ends it.
+    let pid = std::fs::read_to_string(&file)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+}
+
+#[tokio::test]
+async fn output_without_end_is_read_on_and_its_end_is_kept() {
+    let done = ended(&script("head -c 5000000 /dev/zero | tr '\\0' x; echo end")).await;
+    assert!(done.output.ends_with("xxend\n"));
+    assert_eq!(done.output.len(), KEPT);
+}
+
+#[tokio::test]
+async fn the_last_line_is_seen_and_a_secret_in_it_is_not() {
+    let mut asked = script("echo first; echo \"login with $TOKEN failed\"; exit 3");
+    asked.environment.push(("TOKEN".into(), "canary".into()));
+    asked.secrets.push("canary".to_owned());
+    let probe = CommandProbe { script: asked };
+    let seen = probe.check(Instant::now() + ENOUGH).await;
+    assert_eq!(seen.answer, Answer::Fail);
+    assert_eq!(seen.seen, "exit code 3: login with *** failed");
+    assert_eq!(probe.identity(), "command smoke");
+    assert!(!format!("{probe:?}").contains("canary"));
+    let well = CommandProbe {
+        script: script("true"),
+    };
+    assert_eq!(
+        well.check(Instant::now() + ENOUGH).await.answer,
+        Answer::Pass
+    );
+}
+
+#[tokio::test]
+async fn a_script_that_cannot_be_started_says_nothing_of_the_target() {
+    let mut asked = script("true");
+    asked.folder = Some("/no/such/folder".into());
+    let error = run(&asked, Instant::now() + ENOUGH).await.unwrap_err();
+    assert!(matches!(error, CommandError::Start { .. }), "{error}");
+    assert_eq!(error.answer(), Answer::Unknown);
+}
