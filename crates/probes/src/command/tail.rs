@@ -138,5 +138,12 @@ mod tests {
             assert!(!kept.contains("ry"), "{before}: {kept}");
             assert!(kept.ends_with("bb"));
         }
+        // One that is hidden makes room at the front, where the rest of another stands.
+        for before in KEPT - 40..KEPT + 20 {
+            let middle = "b".repeat(before);
+            let output = format!("{}canary-canary{middle}canary-canary", "a".repeat(300));
+            let kept = text(&["canary-canary"], &output);
+            assert!(!kept.contains("ry"), "{before}: {kept}");
+        }
     }
 }
