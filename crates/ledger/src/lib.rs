@@ -22,6 +22,6 @@ pub use entry::{
     AttemptOutcome, Entry, Event, FailureReason, Outcome, PreflightResult, TakeoverReason,
     Timestamp,
 };
-pub use summary::{CandidateState, DeploymentState};
+pub use summary::{CandidateState, DeploymentState, Review};
 pub use tip::{DEPLOYMENTS_KEPT, DETAIL_KEPT, Draft, LINES_KEPT, NONCES_KEPT, SCHEMA, Tip};
 pub use totals::{Counter, DURATION_BUCKETS, Histogram, Labels, Totals};

@@ -1,6 +1,6 @@
 //! What the tip knows of one deployment: enough for every decision of the protocol, without reading the chain.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -29,10 +29,22 @@ pub struct CandidateState {
     pub queued_behind: Option<String>,
 }
 
+/// What a reviewer said, as far as it tells one review from another. When it was said is left out: GitHub keeps no time
+/// with a review.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Review {
+    /// The environment that asks for reviews.
+    pub environment: String,
+    /// The reviewer.
+    pub user: String,
+    /// GitHub's own word: `approved`, `rejected`, `pending`.
+    pub state: String,
+}
+
 /// The state of one deployment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeploymentState {
-    /// What is deployed.
+    /// What is deployed: as it was first heard of, and from the first claim on as the claimant describes it.
     pub deployment: Deployment,
     /// The place of its first entry in the chain.
     pub first_seq: u64,
@@ -44,6 +56,9 @@ pub struct DeploymentState {
     /// The announced candidates by number; emptied when it is finished.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub announced: BTreeMap<u32, CandidateState>,
+    /// The reviews that its candidates told of; emptied when it is finished.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub reviews: BTreeSet<Review>,
     /// Somebody claimed it.
     #[serde(default, skip_serializing_if = "not")]
     pub claimed: bool,

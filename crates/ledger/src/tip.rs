@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     CandidateState, Day, Deployment, DeploymentState, Entry, Event, FailureReason, Figures,
-    Outcome, Party, PreflightResult, Timestamp, Totals, days,
+    Outcome, Party, PreflightResult, Review, Timestamp, Totals, days,
 };
 
 /// The version of the tip's shape. A tip with a larger one is never overwritten. A new field that may be missing needs
@@ -185,7 +185,11 @@ impl Tip {
             }
             Event::DeploymentStarted => {
                 state.claimed = true;
-                state.started_at.get_or_insert(at);
+                // An earlier step may have announced it before it knew the version.
+                if state.started_at.is_none() {
+                    state.deployment.clone_from(&entry.deployment);
+                    state.started_at = Some(at);
+                }
                 state.holder.clone_from(&entry.by);
             }
             Event::Queued { behind, .. } => {
@@ -230,8 +234,21 @@ impl Tip {
             } => {
                 self.finish(entry, *outcome, *reason, detail);
             }
+            Event::Approval {
+                environment,
+                user,
+                state: said,
+                ..
+            } => {
+                if !state.finished() {
+                    state.reviews.insert(Review {
+                        environment: environment.clone(),
+                        user: user.clone(),
+                        state: said.clone(),
+                    });
+                }
+            }
             Event::Override { .. }
-            | Event::Approval { .. }
             | Event::TransferRequested { .. }
             | Event::OnFailureFinished { .. }
             | Event::Unknown => {}
@@ -256,6 +273,7 @@ impl Tip {
         state.detail = kept(detail);
         state.finished_at = Some(entry.at);
         state.announced.clear();
+        state.reviews.clear();
         if let Some(holder) = &mut state.holder {
             holder.boot_id.clear();
         }

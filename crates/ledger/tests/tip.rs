@@ -4,6 +4,8 @@
 
 mod chain;
 
+use std::time::Duration;
+
 use chain::{Chain, START, announced, deployment, failover, finished, primary, rerun, secondary};
 use ledger::{
     DEPLOYMENTS_KEPT, DETAIL_KEPT, Deployment, DeploymentState, Draft, Event, FailureReason,
@@ -165,6 +167,48 @@ fn deployment_started_is_the_first_claim() {
 }
 
 #[test]
+fn the_first_claim_says_what_is_deployed() {
+    let named = |version: &str| Deployment {
+        version: version.to_owned(),
+        ..deployment(7)
+    };
+    let mut chain = both_announced();
+    chain.say(&named("v2"), Some(secondary()), Event::DeploymentStarted);
+    assert_eq!(state(&chain).deployment, named("v2"));
+    for event in [announced(), Event::DeploymentStarted] {
+        chain.say(&named("v3"), Some(primary()), event);
+        assert_eq!(state(&chain).deployment, named("v2"), "that is no claim");
+    }
+}
+
+#[test]
+fn a_review_is_known_until_the_end() {
+    let said = |user: &str, waited: Option<u64>| Event::Approval {
+        environment: "production".to_owned(),
+        user: user.to_owned(),
+        state: "approved".to_owned(),
+        comment: String::new(),
+        reviewed_at: None,
+        waited: waited.map(Duration::from_secs),
+    };
+    let mut chain = then(Some(primary()), said("grace", None));
+    chain.say(&deployment(7), Some(secondary()), said("grace", Some(7)));
+    chain.say(&deployment(7), Some(secondary()), said("ada", None));
+    let users = |chain: &Chain| -> Vec<String> {
+        let reviews = state(chain).reviews.iter();
+        reviews.map(|review| review.user.clone()).collect()
+    };
+    assert_eq!(users(&chain), ["ada", "grace"]);
+    chain.say(
+        &deployment(7),
+        Some(primary()),
+        finished(Outcome::Succeeded, None),
+    );
+    chain.say(&deployment(7), Some(secondary()), said("late", None));
+    assert!(users(&chain).is_empty());
+}
+
+#[test]
 fn queued_names_the_deployment_in_front_and_counts_once_a_deployment() {
     let queued = Event::Queued {
         behind: "octo/shop/1/1".to_owned(),
@@ -315,14 +359,6 @@ fn what_only_tells_the_story_changes_no_state() {
             reason: "disk swap".to_owned(),
             until: None,
             actor: "ada".to_owned(),
-        },
-        Event::Approval {
-            environment: "production".to_owned(),
-            user: "grace".to_owned(),
-            state: "approved".to_owned(),
-            comment: String::new(),
-            reviewed_at: None,
-            waited: None,
         },
         Event::TransferRequested {
             actor: "grace".to_owned(),

@@ -26,8 +26,9 @@ pub struct AppenderConfig {
     /// The process that `by` is, as it announces itself: where another has announced the same number, nothing is
     /// written. Not looked at without `by`.
     pub instance: String,
-    /// What happened, in this order and by one swap. Evaluated against every state of the ledger that is seen: an
-    /// announcement that stands there already and a signal that was told already are left out.
+    /// What happened, in this order and by one swap. Evaluated against every state of the ledger that is seen: left
+    /// out are an announcement that stands there already, a signal that was told already, and a review that a candidate
+    /// of the deployment has told of, since every one of them asks for the same reviews.
     pub events: Vec<Event>,
     /// An unanswered write is sent again this long after its last send.
     pub resend_after: Duration,
@@ -259,13 +260,23 @@ impl Appender {
             .collect())
     }
 
-    /// Whether the ledger says this of the candidate already.
+    /// Whether the ledger says this of the candidate already, or of a review.
     fn is_moot(&self, event: &Event, state: Option<&DeploymentState>) -> bool {
         let number = self.config.by.as_ref().map(|me| me.candidate);
         let known = number.and_then(|n| state?.announced.get(&n));
         match event {
             Event::Announced { .. } => known.is_some(),
             Event::Signalled { .. } => known.is_some_and(|c| c.signalled),
+            Event::Approval {
+                environment,
+                user,
+                state: said,
+                ..
+            } => state.is_some_and(|deployment| {
+                deployment.reviews.iter().any(|known| {
+                    (&known.environment, &known.user, &known.state) == (environment, user, said)
+                })
+            }),
             _ => false,
         }
     }

@@ -66,6 +66,45 @@ fn an_announcement_that_stands_there_already_is_not_repeated() {
 }
 
 #[test]
+fn a_review_that_another_candidate_told_of_is_not_repeated() {
+    let said = |user: &str, state: &str, waited: u64| Event::Approval {
+        environment: "production".to_owned(),
+        user: user.to_owned(),
+        state: state.to_owned(),
+        comment: String::new(),
+        reviewed_at: None,
+        waited: Some(secs(waited)),
+    };
+    let told = |play: &Play, run: u64| -> Vec<(u32, String)> {
+        let of = crate::play::deployment(run).id;
+        let entries = play.chain.iter().filter(|e| e.deployment.id == of);
+        entries
+            .filter_map(|e| match &e.event {
+                Event::Approval { user, state, .. } => {
+                    Some((e.by.as_ref()?.candidate, format!("{user} {state}")))
+                }
+                _ => None,
+            })
+            .collect()
+    };
+    let mut play = Play::new();
+    let first = vec![said("grace", "rejected", 5), said("grace", "approved", 5)];
+    play.tells(&config(1, 1), first, Net::Fine);
+    // GitHub's answer a moment later: the same review, measured a little differently, and one more.
+    let second = vec![said("grace", "approved", 6), said("ada", "approved", 9)];
+    play.tells(&config(1, 2), second, Net::Fine);
+    let wanted = [
+        (1, "grace rejected".to_owned()),
+        (1, "grace approved".to_owned()),
+        (2, "ada approved".to_owned()),
+    ];
+    assert_eq!(told(&play, 1), wanted);
+    play.tells(&config(2, 1), vec![said("grace", "approved", 5)], Net::Fine);
+    let of_another = [(1, "grace approved".to_owned())];
+    assert_eq!(told(&play, 2), of_another, "a deployment has its own");
+}
+
+#[test]
 fn where_nothing_is_left_to_tell_nothing_is_written() {
     let mut play = Play::new();
     let leg = config(1, 1);
