@@ -177,6 +177,8 @@ impl<'a> Composer<'a> {
                 });
             }
             Event::Scalar(text, style, anchor, tag) => {
+                // A block's text begins on the line below its tag.
+                let line = span.tag_start().map_or(line, |tag| tag.line());
                 let value = self.scalar(&text, style, tag.as_deref(), line);
                 (anchor, Content::Scalar(value))
             }

@@ -437,3 +437,17 @@ async fn no_variable_that_is_no_address_is_kept_and_no_value_is_shown() {
         "{error:?}"
     );
 }
+
+#[tokio::test]
+async fn why_a_host_is_undecided_names_the_encrypted_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hosts.yml");
+    let vaulted = "all:\n  hosts:\n    db1:\n      ansible_host: !vault |\n        $ANSIBLE_VAULT;1.1;AES256\n        3130\n";
+    std::fs::write(&file, vaulted).unwrap();
+    let found = read(&file, own()).await.unwrap();
+    let Address::Undecided { why } = &found.hosts[0].address else {
+        panic!("decided: {found:?}");
+    };
+    let place = format!("ansible-vault encrypted ({}:4)", file.display());
+    assert!(why.contains(&place), "{why}");
+}
