@@ -16,7 +16,7 @@ test: ## every test (ARGS: more for cargo test)
 ci-local: ## this repository's own workflow on this machine, through act
 	@dist-scripts/ci-local $(ARGS)
 
-generate: ## every action.yml and the tables of the actions' READMEs, from the code
+generate: ## every action.yml, the tables of the actions' READMEs and the page of checks, from the code
 	@dist-scripts/generate $(ARGS)
 
 lint: ## format, clippy, docs, scripts, workflows, licences

@@ -3,13 +3,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::{
+    collections::BTreeSet,
     fs,
+    net::TcpListener,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output},
     time::Duration,
 };
 
-use baton_tests::{Run, Scene};
+use baton_tests::{Run, Scene, binaries};
+use serde_json::Value;
+use tempfile::TempDir;
 
 fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -226,5 +230,248 @@ fn the_commands_that_read_the_ledger_show_what_the_page_says() {
             "{wanted} is missing in:\n{}",
             parts[2]
         );
+    }
+}
+
+/// Somewhere to start `preflight` as a person would, by its name.
+struct Terminal {
+    folder: TempDir,
+}
+
+impl Terminal {
+    fn new() -> Terminal {
+        let folder = tempfile::tempdir().unwrap();
+        Terminal { folder }
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let file = self.folder.path().join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    }
+
+    fn run(&self, line: &str) -> Output {
+        let path = format!(
+            "{}:{}",
+            binaries::preflight().parent().unwrap().display(),
+            std::env::var("PATH").unwrap()
+        );
+        Command::new("bash")
+            .args(["-euo", "pipefail", "-c", line])
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("PATH", path)
+            .env("HOME", self.folder.path())
+            .env("TMPDIR", self.folder.path())
+            .envs([("DB_PASSWORD", "canary-7f3a"), ("API_KEY", "")])
+            .output()
+            .unwrap()
+    }
+
+    fn report(&self) -> Value {
+        let text = fs::read_to_string(self.folder.path().join("preflight.json")).unwrap();
+        assert!(!text.contains("canary-7f3a"), "{text}");
+        serde_json::from_str(&text).unwrap()
+    }
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// The finding of a check.
+fn finding<'a>(report: &'a Value, id: &str) -> &'a Value {
+    let checks = report["checks"].as_array().unwrap();
+    let check = checks.iter().find(|check| check["id"] == id);
+    &check.unwrap_or_else(|| panic!("{id} was not asked: {report:#}"))["finding"]
+}
+
+fn readme_of_preflight() -> String {
+    fs::read_to_string(project().join("actions/preflight/README.md")).unwrap()
+}
+
+/// The block of settings that a page shows.
+fn settings_of(page: &str) -> &str {
+    let mut blocks = page
+        .split("```yaml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .filter(|block| block.contains("cpu_percent_max: "));
+    let block = blocks.next().expect("the page shows a settings file");
+    assert_eq!(blocks.next(), None, "one settings file");
+    block
+}
+
+#[test]
+fn the_line_for_a_terminal_checks_this_machine_and_leaves_the_report_that_the_page_describes() {
+    let page = readme_of_preflight();
+    let lines = commands(&page, "Without lease and ledger");
+    let terminal = Terminal::new();
+    let output = terminal.run(lines[0]);
+    let report = terminal.report();
+    // Whether this machine is fit is not the page's to say; that code and report agree is.
+    assert_eq!(
+        output.status.code().map(i64::from),
+        report["exit_code"].as_i64(),
+        "{}",
+        said(&output)
+    );
+    let asked: BTreeSet<&str> = report["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|check| check["group"].as_str().unwrap())
+        .collect();
+    assert_eq!(asked, BTreeSet::from(["docker", "runner"]));
+
+    let section = page
+        .split("\n## ")
+        .find(|section| section.starts_with("The report"))
+        .unwrap();
+    let rows: Vec<(Vec<&str>, Vec<&str>)> = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `"))
+        .map(|row| row.split_once(" | ").unwrap())
+        .map(|(fields, holds)| (code("`", fields), code("", holds)))
+        .collect();
+    let named: BTreeSet<&str> = rows
+        .iter()
+        .flat_map(|(fields, _)| fields.iter().copied())
+        .filter(|field| !field.contains('.'))
+        .collect();
+    let found: BTreeSet<&str> = keys(&report);
+    assert_eq!(found, named, "the report's fields and the page's");
+    let described = |field: &str| -> BTreeSet<&str> {
+        let row = rows.iter().find(|(fields, _)| fields.contains(&field));
+        row.unwrap().1.iter().copied().collect()
+    };
+    for (object, field) in [
+        (&report["about"], "about"),
+        (&report["checks"][0], "checks"),
+        (&report["checks"][0]["finding"], "checks[].finding"),
+        (&report["not_asked"][0], "not_asked"),
+    ] {
+        let undescribed: Vec<&str> = keys(object)
+            .difference(&described(field))
+            .copied()
+            .collect();
+        assert!(undescribed.is_empty(), "{field}: {undescribed:?}");
+    }
+}
+
+fn keys(object: &Value) -> BTreeSet<&str> {
+    let object = object.as_object().unwrap_or_else(|| panic!("{object}"));
+    object.keys().map(String::as_str).collect()
+}
+
+/// What stands between backquotes; `before` was cut off the text.
+fn code<'a>(before: &str, text: &'a str) -> Vec<&'a str> {
+    let first = usize::from(before.is_empty());
+    text.split('`').skip(first).step_by(2).collect()
+}
+
+#[test]
+fn the_settings_file_of_the_action_s_page_sets_the_thresholds_and_asks_for_the_secrets() {
+    let terminal = Terminal::new();
+    terminal.write(".github/preflight.yml", settings_of(&readme_of_preflight()));
+    let output = terminal.run(
+        "preflight --environment production --store none --config .github/preflight.yml \
+         --checks runner,secrets.present --report preflight.json",
+    );
+    let report = terminal.report();
+    assert_eq!(finding(&report, "runner.cpu")["wanted"], "below 80 %");
+    assert_eq!(finding(&report, "runner.memory")["wanted"], "below 80 %");
+    let disk = finding(&report, "runner.disk")["wanted"].as_str().unwrap();
+    assert!(disk.contains("10 GB"), "{disk}");
+    let secrets = finding(&report, "secrets.present");
+    assert_eq!(secrets["seen"], "1 of 2 are not there");
+    assert_eq!(secrets["parts"][0]["subject"], "API_KEY");
+    assert!(!said(&output).contains("canary-7f3a"), "{}", said(&output));
+}
+
+#[test]
+fn the_settings_file_of_the_project_s_page_finds_its_inventory() {
+    let readme = fs::read_to_string(project().join("README.md")).unwrap();
+    let terminal = Terminal::new();
+    terminal.write("preflight.yml", settings_of(&readme));
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let inventory = format!("[web]\nweb1 ansible_host=127.0.0.1 ansible_port={port}\n");
+    terminal.write("inventory/production", &inventory);
+    let output = terminal.run(
+        "preflight --environment production --store none --config preflight.yml --report preflight.json",
+    );
+    let report = terminal.report();
+    let targets = finding(&report, "network.targets");
+    assert_eq!(targets["status"], "pass", "{}", said(&output));
+    assert_eq!(targets["seen"], "all 1 targets are reachable");
+    let not_asked: BTreeSet<&str> = report["not_asked"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|missed| missed["id"].as_str().unwrap())
+        .collect();
+    assert!(not_asked.contains("artifacts.images"), "{not_asked:?}");
+    let docker = report["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .any(|check| check["group"] == "docker");
+    assert!(!docker && !not_asked.contains("docker.daemon"), "left out");
+}
+
+#[test]
+fn an_override_as_the_page_shows_it_lets_a_failure_pass_until_its_day_is_over() {
+    let page = readme_of_preflight();
+    let shown = page
+        .split("\n## ")
+        .find(|section| section.starts_with("Overrides"))
+        .unwrap();
+    let input = |name: &str| -> String {
+        let line = format!("    {name}: ");
+        let rest = shown.split_once(&line).expect("the input is shown").1;
+        rest.lines().next().unwrap().trim_matches('\'').to_owned()
+    };
+    let (ignore, reason) = (input("ignore"), input("ignore-reason"));
+    // Nobody listens there any more.
+    let port = TcpListener::bind(("127.0.0.1", 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let run = |until: &str| {
+        let terminal = Terminal::new();
+        let output = terminal.run(&format!(
+            "preflight --environment production --store none --checks network.targets \
+             --targets 127.0.0.1:{port} --ignore {ignore} --ignore-reason '{reason}' \
+             --ignore-until {until} --report preflight.json"
+        ));
+        let report = terminal.report();
+        assert_eq!(finding(&report, "network.targets")["status"], "fail");
+        assert_eq!(report["override"]["reason"], reason);
+        (output.status.code(), said(&output), report)
+    };
+    let (code, said, report) = run("9999-12-31");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("network.targets (ignored)"), "{said}");
+    assert_eq!(report["checks"][0]["status"], "warn");
+    let (code, said, report) = run("2020-12-31");
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("nothing is ignored"), "{said}");
+    assert_eq!(report["override"]["expired"], true);
+    // The day that the page shows is one.
+    assert_eq!(input("ignore-until").len(), 10);
+}
+
+#[test]
+fn what_is_wrong_in_a_settings_file_is_named_at_once_with_the_nearest_key() {
+    let terminal = Terminal::new();
+    terminal.write("preflight.yml", "cpu_percent: 80\ndisk_gb_mim: 10\n");
+    let output =
+        terminal.run("preflight --environment production --store none --config preflight.yml");
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(64), "{said}");
+    for wanted in ["line 1", "`cpu_percent_max`", "line 2", "`disk_gb_min`"] {
+        assert!(said.contains(wanted), "{wanted} is missing:\n{said}");
     }
 }

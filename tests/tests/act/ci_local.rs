@@ -3,7 +3,7 @@
 use std::{fs, path::Path, time::Duration};
 
 use baton_tests::patience;
-use ledger::{Event, Outcome, TakeoverReason};
+use ledger::{Event, Outcome, PreflightResult, TakeoverReason};
 
 use crate::trial::{Trial, copy_project, stage};
 
@@ -103,6 +103,9 @@ fn the_own_workflow_survives_the_loss_of_the_deploying_leg_and_deploys_again_whe
             1,
             "candidate {candidate}"
         );
+        assert_preflight(&trial, &deployment, candidate);
+        let preflight = ended.summary(&format!("preflight-{candidate}"));
+        assert!(preflight.contains("✅ | `ref.allowed` | main"), "{preflight}");
     }
     let verdict = ended.summary("verdict");
     for wanted in [
@@ -144,6 +147,7 @@ fn the_own_workflow_survives_the_loss_of_the_deploying_leg_and_deploys_again_whe
             1,
             "candidate {candidate}"
         );
+        assert_preflight(&trial, &second, candidate);
         let leg = ended.summary(&format!("deploy-to-production-{candidate}"));
         assert!(leg.starts_with("✅ "), "{leg}");
     }
@@ -151,13 +155,33 @@ fn the_own_workflow_survives_the_loss_of_the_deploying_leg_and_deploys_again_whe
 }
 
 fn announced(trial: &Trial, deployment: &str, candidate: u32) -> usize {
+    said(trial, deployment, candidate, |event| {
+        matches!(event, Event::Announced { .. })
+    })
+}
+
+/// Its preflight was told once, as passed.
+fn assert_preflight(trial: &Trial, deployment: &str, candidate: u32) {
+    let passed = said(trial, deployment, candidate, |event| {
+        matches!(
+            event,
+            Event::Preflight {
+                result: PreflightResult::Pass,
+                ..
+            }
+        )
+    });
+    assert_eq!(passed, 1, "candidate {candidate}");
+}
+
+fn said(trial: &Trial, deployment: &str, candidate: u32, which: fn(&Event) -> bool) -> usize {
     trial
         .audit(LOCK)
         .entries()
         .iter()
         .filter(|entry| {
             entry.deployment.id == deployment
-                && matches!(entry.event, Event::Announced { .. })
+                && which(&entry.event)
                 && entry
                     .by
                     .as_ref()

@@ -54,8 +54,14 @@ fn consumer(workflows: &[(&str, &str)]) -> Trial {
 
     let trial = Trial::of("octo/shop");
     let baton = trial.folder().join("baton");
-    fs::create_dir_all(baton.join("actions/runner-failover")).unwrap();
-    for name in ["launch.sh", "runner-failover/action.yml"] {
+    for action in ["preflight", "runner-failover"] {
+        fs::create_dir_all(baton.join("actions").join(action)).unwrap();
+    }
+    for name in [
+        "launch.sh",
+        "preflight/action.yml",
+        "runner-failover/action.yml",
+    ] {
         let name = format!("actions/{name}");
         fs::copy(project().join(&name), baton.join(&name)).unwrap();
     }
@@ -65,7 +71,7 @@ fn consumer(workflows: &[(&str, &str)]) -> Trial {
     for (name, text) in workflows {
         fs::write(folder.join(name), text).unwrap();
     }
-    for name in ["deploy.sh", "smoke-test.sh"] {
+    for name in ["deploy.sh", "smoke-test.sh", "preflight.yml"] {
         let fixture = project().join("tests/fixtures/consumer").join(name);
         fs::copy(fixture, trial.checkout().join(name)).unwrap();
     }
@@ -113,6 +119,16 @@ fn the_workflow_of_the_readme_deploys_once_and_again_and_a_person_can_ask_for_th
     for run in 1..=2 {
         let ended = trial.push(".github/workflows/deploy.yml").wait(PATIENCE);
         assert_deployed(&trial, run, &ended);
+        let preflight = ended.summary("preflight-1");
+        for wanted in ["Preflight for production", "✅ | `ref.allowed` | main"] {
+            assert!(preflight.contains(wanted), "{wanted} is missing: {preflight}");
+        }
+        // The other leg may find the work done.
+        let preflight = ended.summary("preflight-2");
+        assert!(
+            preflight.contains("✅ | `ref.allowed` | main") || preflight.contains("nothing was checked"),
+            "{preflight}"
+        );
     }
     let ended = trial
         .dispatch(".github/workflows/operate.yml", &["mode=status"])

@@ -112,7 +112,7 @@ impl Drop for Running {
 }
 
 impl Ended {
-    /// The summary that the baton step of this job wrote: `verdict`, or `deploy-1` for the leg of candidate 1.
+    /// The summary that a baton step wrote: `verdict`, `deploy-1` for the leg of candidate 1, `preflight-1` for its preflight.
     pub(crate) fn summary(&self, job: &str) -> String {
         let file = self.folder.join(format!("{job}.md"));
         fs::read_to_string(&file).unwrap_or_else(|_| {

@@ -16,6 +16,7 @@ use crate::running::Running;
 /// Sourced by every bash of a run. act overwrites the summary of one step with that of the next; here each step of ours
 /// gets a file that outlives the run.
 const HOOK: &str = r#"[[ -z ${INPUT_MODE:-} ]] || export GITHUB_STEP_SUMMARY=$TRIAL_RUN/$GITHUB_JOB${INPUT_CANDIDATE:+-$INPUT_CANDIDATE}.md
+[[ ! -v INPUT_CHECKS ]] || export GITHUB_STEP_SUMMARY=$TRIAL_RUN/preflight-$INPUT_CANDIDATE.md
 "#;
 
 /// A repository with a workflow, and everything that act needs to run it.
@@ -198,13 +199,17 @@ pub(crate) fn copy_project(into: &Path) {
     }
 }
 
-/// Puts the program under test where the actions of the checkout `into` look for it.
+/// Puts the programs under test where the actions of the checkout `into` look for them.
 pub(crate) fn stage(into: &Path) {
     let from = tempfile::tempdir().unwrap();
-    let name = format!("runner-failover-linux-{}", architecture());
-    let program = from.path().join(name);
-    fs::copy(binaries::runner_failover(), &program).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    for (action, built) in [
+        ("preflight", binaries::preflight()),
+        ("runner-failover", binaries::runner_failover()),
+    ] {
+        let program = from.path().join(format!("{action}-linux-{}", architecture()));
+        fs::copy(built, &program).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    }
     let staged = Command::new("bash")
         .arg(project().join("dist-scripts/stage"))
         .arg("--from")
