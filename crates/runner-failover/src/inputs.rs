@@ -115,8 +115,8 @@ pub const TABLE: Table = Table {
         },
         Output {
             name: "runs-on",
-            help: "of `select`, for `runs-on: ${{ fromJSON(…) }}`: an array of labels, or an object with `group` and \
-                   `labels`",
+            help: "of `select`: what a job's `runs-on` takes through `fromJSON`, an array of labels or an object with \
+                   `group` and `labels`",
         },
         Output {
             name: "cancelled-runs",
