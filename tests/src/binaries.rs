@@ -13,10 +13,23 @@ use std::{
 /// It cannot be built.
 pub fn runner_failover() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| match env::var_os("BATON_BIN_DIR") {
-        Some(folder) => PathBuf::from(folder).join("runner-failover"),
-        None => build("runner-failover"),
-    })
+    PATH.get_or_init(|| find("runner-failover"))
+}
+
+/// The program that looks before a deployment whether it can succeed, from the same folder.
+///
+/// # Panics
+/// It cannot be built.
+pub fn preflight() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| find("preflight"))
+}
+
+fn find(program: &str) -> PathBuf {
+    match env::var_os("BATON_BIN_DIR") {
+        Some(folder) => PathBuf::from(folder).join(program),
+        None => build(program),
+    }
 }
 
 /// The program that stands for a deploy command's work at its target (`src/bin/target-writer.rs`); cargo builds it with

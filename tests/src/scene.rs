@@ -8,7 +8,7 @@ use std::{
 use lease::testing::http_git::Server;
 use tempfile::TempDir;
 
-use crate::{Step, audit::Audit, process, target::Target};
+use crate::{Step, audit::Audit, process, step::Action, target::Target};
 
 /// The repository that every run belongs to.
 pub const REPOSITORY: &str = "octo/shop";
@@ -131,20 +131,24 @@ impl Scene {
 
     /// A candidate of a run, not yet started, with short timing; `script` is its deploy command.
     pub fn candidate(&self, run: &Run, number: u32, script: &str) -> Step {
-        let runner = runner(number);
-        Step::new(
-            self,
-            run,
-            "deploy",
-            &format!("{runner}-of-{}-{}", run.id, run.attempt),
-            &runner,
-        )
-        .input("candidate", number)
-        .input("candidates", 2)
-        .input("run", script)
-        .input("lease-time", crate::step::LEASE)
-        .input("retry-wait", "0s")
-        .input("attempts", 1)
+        let (name, runner) = job(run, number);
+        Step::new(self, run, "deploy", &name, &runner)
+            .input("candidate", number)
+            .input("candidates", 2)
+            .input("run", script)
+            .input("lease-time", crate::step::LEASE)
+            .input("retry-wait", "0s")
+            .input("attempts", 1)
+    }
+
+    /// The preflight of the same job as [`Scene::candidate`] of that run and number, not yet started, with these checks:
+    /// what the machine of the test is like decides nothing.
+    pub fn preflight(&self, run: &Run, number: u32, checks: &str) -> Step {
+        let (name, runner) = job(run, number);
+        Step::of(Action::Preflight, self, run, &name, &runner)
+            .input("candidate", number)
+            .input("candidates", 2)
+            .input("checks", checks)
     }
 
     /// The run's `verdict`, not yet started.
@@ -191,6 +195,12 @@ impl Drop for Scene {
             process::send(pid, nix::sys::signal::Signal::SIGKILL);
         }
     }
+}
+
+/// The folder of a leg's job, and its runner.
+fn job(run: &Run, number: u32) -> (String, String) {
+    let runner = runner(number);
+    (format!("{runner}-of-{}-{}", run.id, run.attempt), runner)
 }
 
 /// `runner-a`, `runner-b`, …

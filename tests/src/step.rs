@@ -25,9 +25,34 @@ pub const SOON: Duration = Duration::from_secs(30);
 /// `release` ([`Scene::release`]) stand for seconds too.
 const WRITE: &str = r#"write() { "$WRITER" "$TARGET" "$BATON_FENCING_TOKEN" "$@"; }"#;
 
+/// The action that a step uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    RunnerFailover,
+    Preflight,
+}
+
+impl Action {
+    fn program(self) -> &'static Path {
+        match self {
+            Action::RunnerFailover => binaries::runner_failover(),
+            Action::Preflight => binaries::preflight(),
+        }
+    }
+
+    /// A file of the step's own: the steps of one job share their folder and nothing in it but the temporary one.
+    fn file(self, name: &str) -> String {
+        match self {
+            Action::RunnerFailover => name.to_owned(),
+            Action::Preflight => format!("preflight-{name}"),
+        }
+    }
+}
+
 /// A step that has not started.
 #[derive(Clone, Debug)]
 pub struct Step {
+    action: Action,
     folder: PathBuf,
     environment: BTreeMap<String, String>,
     arguments: Vec<String>,
@@ -35,6 +60,11 @@ pub struct Step {
 
 impl Step {
     pub(crate) fn new(scene: &Scene, run: &Run, mode: &str, name: &str, runner: &str) -> Step {
+        Step::of(Action::RunnerFailover, scene, run, name, runner).input("mode", mode)
+    }
+
+    /// A step of the job in the folder `name`.
+    pub(crate) fn of(action: Action, scene: &Scene, run: &Run, name: &str, runner: &str) -> Step {
         let folder = scene.folder().join(name);
         let file = |name: &str| folder.join(name).display().to_string();
         let environment = [
@@ -46,20 +76,21 @@ impl Step {
             ("GITHUB_ACTOR", "mona".to_owned()),
             ("GITHUB_EVENT_NAME", "push".to_owned()),
             ("GITHUB_JOB", "deploy".to_owned()),
-            ("GITHUB_OUTPUT", file("output")),
+            ("GITHUB_OUTPUT", file(&action.file("output"))),
             ("GITHUB_REF", "refs/heads/main".to_owned()),
             ("GITHUB_REPOSITORY", scene::REPOSITORY.to_owned()),
             ("GITHUB_RUN_ATTEMPT", run.attempt.to_string()),
             ("GITHUB_RUN_ID", run.id.to_string()),
             ("GITHUB_RUN_NUMBER", run.number.to_string()),
             ("GITHUB_SHA", format!("{:040x}", run.id)),
-            ("GITHUB_STEP_SUMMARY", file("summary.md")),
+            ("GITHUB_STEP_SUMMARY", file(&action.file("summary.md"))),
             ("GITHUB_WORKFLOW", run.workflow.to_owned()),
             ("GITHUB_WORKSPACE", file("work")),
             ("RUNNER_NAME", runner.to_owned()),
             ("RUNNER_TEMP", file("temp")),
         ];
         Step {
+            action,
             folder: folder.clone(),
             environment: environment
                 .into_iter()
@@ -67,7 +98,6 @@ impl Step {
                 .collect(),
             arguments: Vec::new(),
         }
-        .input("mode", mode)
         .input("environment", scene::ENVIRONMENT)
         .input(
             "store",
@@ -143,8 +173,8 @@ impl Step {
         for folder in ["home", "temp", "work"] {
             fs::create_dir_all(self.folder.join(folder)).unwrap();
         }
-        let log = File::create(self.folder.join("log")).unwrap();
-        let child = Command::new(binaries::runner_failover())
+        let log = File::create(self.folder.join(self.action.file("log"))).unwrap();
+        let child = Command::new(self.action.program())
             .args(&self.arguments)
             .env_clear()
             .envs(&self.environment)
@@ -158,6 +188,7 @@ impl Step {
             .unwrap();
         Process {
             child,
+            action: self.action,
             folder: self.folder,
             ended: None,
         }
@@ -176,6 +207,7 @@ impl Step {
 #[derive(Debug)]
 pub struct Process {
     child: Child,
+    action: Action,
     folder: PathBuf,
     ended: Option<Ended>,
 }
@@ -187,6 +219,7 @@ pub struct Ended {
     pub code: Option<i32>,
     /// The signal that ended it.
     pub signal: Option<i32>,
+    action: Action,
     folder: PathBuf,
 }
 
@@ -241,7 +274,7 @@ impl Process {
 
     /// What it has said so far.
     pub fn log(&self) -> String {
-        read(&self.folder.join("log"))
+        read(&self.folder.join(self.action.file("log")))
     }
 
     /// Waits until it has said something.
@@ -283,6 +316,7 @@ impl Process {
             self.ended = Some(Ended {
                 code: status.code(),
                 signal: status.signal(),
+                action: self.action,
                 folder: self.folder.clone(),
             });
         }
@@ -302,17 +336,22 @@ impl Drop for Process {
 impl Ended {
     /// Everything it said.
     pub fn log(&self) -> String {
-        read(&self.folder.join("log"))
+        read(&self.folder.join(self.action.file("log")))
     }
 
     /// The job summary.
     pub fn summary(&self) -> String {
-        read(&self.folder.join("summary.md"))
+        read(&self.folder.join(self.action.file("summary.md")))
+    }
+
+    /// A file that it left in the runner's temporary folder, for later steps or for a person; empty where it is not there.
+    pub fn left(&self, name: &str) -> String {
+        read(&self.folder.join("temp/baton").join(name))
     }
 
     /// The file of outputs, as it is.
     pub fn output_file(&self) -> String {
-        read(&self.folder.join("output"))
+        read(&self.folder.join(self.action.file("output")))
     }
 
     /// An output, read as a runner reads it.

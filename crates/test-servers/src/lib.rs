@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod deaf;
 mod docker;
 mod network;
 mod plain_http;
@@ -15,6 +16,7 @@ mod redis;
 mod registry;
 mod process;
 
+pub use deaf::Deaf;
 pub use docker::Docker;
 pub use network::in_network;
 pub use postgres::{Postgres, PostgresSetup};
