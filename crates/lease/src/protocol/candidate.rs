@@ -141,7 +141,19 @@ impl Candidate {
         let fate = self.lane.fate(&snapshot);
         match &mut self.view {
             Some(view) => view.accept(snapshot, now),
-            None => self.view = Some(View::new(&self.config.deployment.id, snapshot, now)),
+            None => {
+                let view = View::new(&self.config.deployment.id, snapshot, now);
+                let known = view
+                    .deployment()
+                    .and_then(|d| d.announced.get(&self.config.me.candidate));
+                // An earlier step of this leg has announced it: what is seen is as good as an answer.
+                if known
+                    .is_some_and(|c| c.instance == self.config.instance && !c.unfit && !c.signalled)
+                {
+                    out.push(Effect::Say(format!("{} is ready", self.config.me)));
+                }
+                self.view = Some(view);
+            }
         }
         match fate {
             Fate::Won(sent) => self.acknowledged(now, sent, out),
