@@ -142,7 +142,7 @@ pub(crate) fn number_taken(config: &Config, by: &str, voice: &Voice) -> anyhow::
         .set("report", "");
     let mut summary = Summary::new();
     summary.paragraph(&format!("❌ {}", markdown::text(&headline)));
-    summary.paragraph(&format!("**What now:** {}", markdown::text(now)));
+    summary.paragraph(&format!("**What now:** {now}"));
     finish(config, &outputs, &summary, ExitCode::WrongInput, voice)
 }
 
