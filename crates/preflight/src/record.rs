@@ -62,9 +62,9 @@ impl<'a> Record<'a> {
     pub(crate) async fn announce(&mut self) -> Told {
         match self.open().await {
             Ok(store) => {
-                let told = self.append(&store, vec![self.announced()], PATIENCE).await;
-                self.store = Some(store);
-                told
+                // Before anything is told: a signal may cut the announcement off, and has a word of its own to tell.
+                self.store = Some(Arc::clone(&store));
+                self.append(&store, vec![self.announced()], PATIENCE).await
             }
             Err(error) => Told::Lost(format!("{error:#}")),
         }
@@ -104,13 +104,15 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Tells that this process was asked to end.
+    /// Tells that this process was asked to end. An announcement that had no time to arrive comes with it: a signal of a
+    /// candidate that nobody knows says nothing.
     pub(crate) async fn signalled(&self, signal: &str) {
-        let told = Event::Signalled {
+        let signalled = Event::Signalled {
             signal: signal.to_owned(),
         };
         if let Some(store) = &self.store {
-            let told = self.append(store, vec![told], LAST_PATIENCE).await;
+            let events = vec![self.announced(), signalled];
+            let told = self.append(store, events, LAST_PATIENCE).await;
             if let Told::Lost(why) = told {
                 self.voice
                     .say(&format!("failed to tell the ledger of {signal}: {why}"));

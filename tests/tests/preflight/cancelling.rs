@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use baton_tests::{Process, Run, Scene, Step};
+use baton_tests::{Process, Run, Scene, Step, patience};
 use lease::testing::http_git::Mode;
 use ledger::Event;
 use nix::sys::signal::Signal;
@@ -63,13 +63,39 @@ fn a_signal_ends_it_in_time_and_the_ledger_says_so() {
 }
 
 #[test]
+fn a_signal_before_the_announcement_has_arrived_is_told_with_it() {
+    let host = Deaf::start();
+    let (scene, run) = (Scene::new(), Run::number(1));
+    let link = scene.link();
+    link.set(Mode::Slow(Duration::from_millis(200)));
+    let mut leg = busy(&scene, &run, &host).over(&link).start();
+    patience::until(SOON, "a request to the store", || {
+        (!link.take_requests().is_empty()).then_some(())
+    });
+    assert_ends_in_time(&mut leg, Signal::SIGTERM, 143);
+    let events: Vec<Event> = scene
+        .audit()
+        .entries()
+        .into_iter()
+        .map(|entry| entry.event)
+        .collect();
+    assert!(
+        matches!(
+            events.as_slice(),
+            [Event::Announced { .. }, Event::Signalled { .. }]
+        ),
+        "{events:#?}"
+    );
+}
+
+#[test]
 fn a_signal_ends_it_in_time_where_the_store_does_not_answer() {
     let host = Deaf::start();
     let (scene, run) = (Scene::new(), Run::number(1));
     let link = scene.link();
     link.set(Mode::Silent);
     let mut leg = busy(&scene, &run, &host).over(&link).start();
-    baton_tests::patience::until(SOON, "a request to the store", || {
+    patience::until(SOON, "a request to the store", || {
         (!link.take_requests().is_empty()).then_some(())
     });
     assert_ends_in_time(&mut leg, Signal::SIGTERM, 143);
