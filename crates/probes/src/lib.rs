@@ -8,17 +8,17 @@ pub mod http;
 pub mod prometheus;
 pub mod registry;
 
-pub mod host;
 pub mod command;
-pub mod redis;
-pub mod postgres;
 pub mod dns;
+pub mod host;
 pub mod icmp;
-pub mod resolver;
-pub mod sweep;
-pub mod tls;
-pub mod tcp;
+pub mod postgres;
 mod probe;
+pub mod redis;
+pub mod resolver;
 mod stagger;
+pub mod sweep;
+pub mod tcp;
+pub mod tls;
 
 pub use probe::{Answer, Observation, Probe, ProbeFuture};

@@ -3,11 +3,13 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{
-    Certificate, Identity,
+    Certificate, Identity, Url,
     dns::{Addrs, Name, Resolve, Resolving},
     redirect::Policy,
 };
@@ -45,6 +47,9 @@ pub struct ClientOptions {
     pub unix_socket: Option<PathBuf>,
     /// How many bytes of a body are read; the rest is left and the answer marked as cut.
     pub body_limit: usize,
+    /// Whether the proxy variables (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`, in both cases) are obeyed. Not
+    /// unless told: what stands between here and a target would answer for it.
+    pub proxies: bool,
 }
 
 impl Default for ClientOptions {
@@ -56,12 +61,12 @@ impl Default for ClientOptions {
             redirects: 0,
             unix_socket: None,
             body_limit: 1 << 20,
+            proxies: false,
         }
     }
 }
 
-/// A client. Keeps no connection open between questions, and never asks a proxy: what stands between here and a target
-/// would answer for it.
+/// A client. Keeps no connection open between questions, and asks a proxy only where [`ClientOptions::proxies`] says so.
 #[derive(Clone, Debug)]
 pub struct Client {
     inner: reqwest::Client,
@@ -69,6 +74,8 @@ pub struct Client {
     redirects: usize,
     unix_socket: Option<PathBuf>,
     body_limit: usize,
+    /// Which proxy stands before an address, as the client within decides it too.
+    proxies: Option<Arc<Matcher>>,
 }
 
 impl Client {
@@ -81,11 +88,13 @@ impl Client {
         let _chosen = rustls::crypto::ring::default_provider().install_default();
         let resolver = options.resolver.unwrap_or_else(Resolver::system);
         let mut builder = reqwest::Client::builder()
-            .no_proxy()
             .dns_resolver(Names(resolver.clone()))
             .redirect(Policy::none())
             .referer(false)
             .pool_max_idle_per_host(0);
+        if !options.proxies {
+            builder = builder.no_proxy();
+        }
         builder = match &options.roots {
             Roots::Host => builder,
             Roots::None => builder.tls_certs_only([]),
@@ -109,6 +118,7 @@ impl Client {
             redirects: options.redirects,
             unix_socket: options.unix_socket,
             body_limit: options.body_limit,
+            proxies: options.proxies.then(|| Arc::new(Matcher::from_env())),
         })
     }
 
@@ -134,20 +144,40 @@ impl Client {
         }
     }
 
+    /// Host and port of the proxy that stands before `url`: nothing else of its address, which may hold a password.
+    fn proxy(&self, url: &Url) -> Option<(String, u16)> {
+        let proxies = self.proxies.as_ref()?;
+        let proxy = proxies.intercept(&url.as_str().parse().ok()?)?;
+        let uri = proxy.uri();
+        let usual = if uri.scheme_str() == Some("https") {
+            443
+        } else {
+            80
+        };
+        Some((uri.host()?.to_owned(), uri.port_u16().unwrap_or(usual)))
+    }
+
     async fn once(
         &self,
         request: &Request,
         begun: Instant,
         deadline: Instant,
     ) -> Result<Response, HttpError> {
-        let at = match &self.unix_socket {
-            Some(path) => path.display().to_string(),
-            None => request.authority(),
+        let proxy = self.proxy(&request.url);
+        let at = match (&self.unix_socket, &proxy) {
+            (Some(path), _) => path.display().to_string(),
+            (None, Some((host, port))) => {
+                format!("{} through the proxy {host}:{port}", request.authority())
+            }
+            (None, None) => request.authority(),
         };
         if self.unix_socket.is_none() {
             // Asked here first, with the deadline that the connection's own question cannot have; that one is then
-            // answered from memory.
-            let host = request.url.host_str().unwrap_or_default();
+            // answered from memory. Behind a proxy only the proxy need know the target's name.
+            let host = match &proxy {
+                Some((host, _)) => host,
+                None => request.url.host_str().unwrap_or_default(),
+            };
             self.resolver.addresses(host, deadline).await?;
         }
         let broken = |error: reqwest::Error| HttpError::of(&error, at.clone());

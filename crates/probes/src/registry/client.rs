@@ -55,6 +55,8 @@ pub struct Manifest {
 pub struct Registry {
     secure: Client,
     plain: Client,
+    /// For those of this host, which no proxy can reach.
+    local: Client,
     options: RegistryOptions,
 }
 
@@ -72,12 +74,14 @@ impl Registry {
     /// # Errors
     /// Those of [`Client::new`].
     pub fn new(options: RegistryOptions) -> Result<Registry, HttpError> {
-        let client = |roots| {
+        // As Docker does: a runner behind a proxy reaches a public registry through it alone.
+        let client = |roots, proxies| {
             Client::new(ClientOptions {
                 roots,
                 resolver: options.resolver.clone(),
                 // Some registries keep manifests elsewhere.
                 redirects: 3,
+                proxies,
                 ..ClientOptions::default()
             })
         };
@@ -86,8 +90,9 @@ impl Registry {
             None => Roots::Host,
         };
         Ok(Registry {
-            secure: client(roots)?,
-            plain: client(Roots::None)?,
+            secure: client(roots, true)?,
+            plain: client(Roots::None, true)?,
+            local: client(Roots::None, false)?,
             options,
         })
     }
@@ -202,7 +207,9 @@ impl Question<'_> {
     }
 
     fn client(&self) -> &Client {
-        if self.plain {
+        if is_local(self.reference.registry()) {
+            &self.registry.local
+        } else if self.plain {
             &self.registry.plain
         } else {
             &self.registry.secure
@@ -312,6 +319,8 @@ impl Question<'_> {
         .map_err(unreachable)?;
         let client = if request.is_tls() {
             &self.registry.secure
+        } else if is_local(&host) {
+            &self.registry.local
         } else {
             &self.registry.plain
         };
