@@ -83,9 +83,13 @@ impl Client {
             return Err(self.refused(what, &answer));
         }
         let read = serde_json::from_str(&answer.body).map_err(|e| {
-            self.unknown(Unknown::Unreadable {
-                detail: self.shown(&e.to_string()),
-            })
+            let detail = if answer.is_page() {
+                // A proxy or a portal that wants a login answers so, with a success.
+                format!("it is a page for people (HTTP {})", answer.status.as_u16())
+            } else {
+                self.shown(&e.to_string())
+            };
+            self.unknown(Unknown::Unreadable { detail })
         })?;
         Ok((read, answer.headers))
     }
