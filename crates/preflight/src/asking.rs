@@ -528,7 +528,8 @@ impl Tasks {
             let answer = tokio::time::timeout(limit, task).await.unwrap_or_else(|_| {
                 let hung = |id| {
                     let seen = format!("no answer within {} s", limit.as_secs());
-                    (id, Finding::unknown(seen, "an answer", ""))
+                    let mend = "look whether what is asked answers at all, and run again";
+                    (id, Finding::unknown(seen, "an answer", mend))
                 };
                 Answer::Findings(ids.into_iter().map(hung).collect())
             });

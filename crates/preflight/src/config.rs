@@ -111,8 +111,12 @@ impl Config {
             &mut wrong,
         );
         let checks = selection::read("checks", inputs.list("checks"), &mut wrong);
-        let policy = policy(&inputs, &context, &mut wrong);
+        let mut policy = policy(&inputs, &context, &mut wrong);
         let settings = read_settings(&inputs, &environment, &context, &workspace, &mut wrong);
+        // The reason goes to the ledger, and every secret is known only now.
+        if let Some(given) = &mut policy.ignored {
+            given.reason = redactor.redact(&given.reason).into_owned();
+        }
         let report = match inputs.path("report") {
             Some(path) => workspace.join(path),
             None => leg::own_folder(&leg::temp(&context)).join("preflight.json"),

@@ -44,6 +44,13 @@ pub struct Part {
     pub mend: String,
 }
 
+impl Part {
+    /// `web1: not set`: the whole of a finding about this one thing.
+    pub fn told(&self) -> String {
+        format!("{}: {}", self.subject, self.seen)
+    }
+}
+
 impl Finding {
     /// As wanted.
     pub fn pass(seen: impl Into<String>, wanted: impl Into<String>) -> Finding {
@@ -90,6 +97,18 @@ impl Finding {
             mend: mend.into(),
             parts: Vec::new(),
         }
+    }
+
+    /// The finding of a check that counts its `parts`: where there is but one, its own words and its own mend say more
+    /// than `1 of 1`.
+    pub fn counted(mut self, parts: Vec<Part>) -> Finding {
+        if let [only] = parts.as_slice() {
+            self.seen = only.told();
+            if !only.mend.is_empty() {
+                self.mend.clone_from(&only.mend);
+            }
+        }
+        self.with_parts(parts)
     }
 
     /// The finding with its parts, those that need a look first.

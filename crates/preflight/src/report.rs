@@ -74,16 +74,15 @@ pub fn headline(judgement: &Judgement, about: &About) -> String {
     }
 }
 
-/// What was seen, with the first parts that need a look, on one line.
+/// What was seen, with the first parts that need a look, on one line. A part that the finding's own words hold already is
+/// not said again.
 pub fn seen(row: &Row) -> String {
     let mut text = row.finding.seen.clone();
-    let bad: Vec<&Part> = needing(row).collect();
+    let bad: Vec<&Part> = needing(row)
+        .filter(|part| !row.finding.seen.contains(&part.seen))
+        .collect();
     if !bad.is_empty() {
-        let named: Vec<String> = bad
-            .iter()
-            .take(NAMED)
-            .map(|part| format!("{}: {}", part.subject, part.seen))
-            .collect();
+        let named: Vec<String> = bad.iter().take(NAMED).map(|part| part.told()).collect();
         text.push_str(": ");
         text.push_str(&named.join("; "));
         if bad.len() > NAMED {
@@ -215,10 +214,21 @@ pub fn prose(text: &str) -> String {
         return markdown::text(text);
     }
     let told = pieces.iter().enumerate().map(|(at, piece)| match at % 2 {
-        0 => markdown::text(piece),
+        0 => spaced(piece),
         _ => markdown::code(piece),
     });
     told.collect()
+}
+
+/// The text, with the spaces that part it from the code beside it.
+fn spaced(piece: &str) -> String {
+    let space = |there: bool| if there { " " } else { "" };
+    let words = markdown::text(piece);
+    if words.is_empty() {
+        return space(!piece.is_empty()).to_owned();
+    }
+    let (before, after) = (piece.starts_with(' '), piece.ends_with(' '));
+    format!("{}{words}{}", space(before), space(after))
 }
 
 fn told(given: &Override) -> String {
@@ -237,11 +247,7 @@ fn told(given: &Override) -> String {
 }
 
 fn listed(parts: &[&Part]) -> String {
-    let mut lines: Vec<String> = parts
-        .iter()
-        .take(LISTED)
-        .map(|part| format!("{}: {}", part.subject, part.seen))
-        .collect();
+    let mut lines: Vec<String> = parts.iter().take(LISTED).map(|part| part.told()).collect();
     if parts.len() > LISTED {
         lines.push(format!(
             "and {} more; the report has them all",

@@ -101,7 +101,7 @@ fn judge(parts: Vec<Part>) -> Finding {
     } else {
         Finding::pass(format!("all {all} images exist"), WANTED)
     };
-    finding.with_parts(parts)
+    finding.counted(parts)
 }
 
 #[cfg(test)]

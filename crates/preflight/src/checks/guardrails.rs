@@ -44,7 +44,7 @@ pub struct Wanted {
 
 /// What the classic protection came to, which the rulesets do not show.
 enum Classic {
-    /// It suffices without it.
+    /// It suffices without it, or GitHub is silent.
     NotAsked,
     /// There is none.
     Absent,
@@ -75,10 +75,13 @@ pub async fn branch_protected(
 ) -> Finding {
     let rules = client.branch_rules(owner, repo, branch).await;
     let mut known = by_rulesets(rules.as_deref().unwrap_or_default());
-    let mut hidden = rules
-        .err()
-        .map(|error| (format!("failed to {error}"), unanswered::mend(&error)));
-    let classic = if known.suffices(wanted) {
+    let rules_error = rules.err();
+    let mut hidden = rules_error
+        .as_ref()
+        .map(|error| (format!("failed to {error}"), unanswered::mend(error)));
+    // Who did not answer the one question would only take as long again over the next.
+    let silent = matches!(&rules_error, Some(GitHubError::Unknown { .. }));
+    let classic = if silent || known.suffices(wanted) {
         Classic::NotAsked
     } else {
         classic(client, admin, owner, repo, branch).await
@@ -170,7 +173,7 @@ fn found(
     let part = |subject: String, holds: bool, seen: String, mend: &str| {
         let (status, seen, mend) = match (holds, &hidden) {
             (true, _) => (Status::Pass, seen, String::new()),
-            (false, Some((why, mend))) => (Status::Unknown, format!("{seen}; {why}"), mend.clone()),
+            (false, Some((why, mend))) => (Status::Unknown, why.clone(), mend.clone()),
             (false, None) => (Status::Fail, seen, mend.to_owned()),
         };
         Part {

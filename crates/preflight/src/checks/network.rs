@@ -106,7 +106,7 @@ pub fn targets(
             "start the host, or open its port for this runner; take a host that is meant to be away out of the inventory",
         ),
     };
-    finding.with_parts(parts)
+    finding.counted(parts)
 }
 
 fn part(subject: String, status: Status, seen: String) -> Part {
@@ -139,7 +139,18 @@ fn reached(swept: &Swept) -> (Status, String) {
         HostState::Unknown(Some(_)) => "; ICMP is not permitted here",
         HostState::Unknown(None) => "",
     };
-    (status, format!("failed to {error}{host}"))
+    (status, format!("{}{host}", words(&swept.host, error)))
+}
+
+/// The error without what the subject beside it says already: the only address of a target that is one.
+fn words(host: &str, error: &TcpError) -> String {
+    match error {
+        TcpError::Unconnected { attempts, .. } => match attempts.as_slice() {
+            [only] if host.parse() == Ok(only.address.ip()) => only.failure.to_string(),
+            _ => format!("failed to {error}"),
+        },
+        _ => format!("failed to {error}"),
+    }
 }
 
 /// `network.dns`: whether the names of the targets resolve, and the name servers answer.
@@ -181,7 +192,11 @@ pub fn dns(asked: &[(Target, Swept)], servers: &[std::net::SocketAddr]) -> Findi
         .filter(|part| part.status != Status::Pass)
         .count();
     if failed == 0 {
-        return Finding::pass(format!("{all} names resolved{by}"), wanted).with_parts(parts);
+        let told = match parts.as_slice() {
+            [only] => format!("{} resolved{by}", only.subject),
+            _ => format!("{all} names resolved{by}"),
+        };
+        return Finding::pass(told, wanted).with_parts(parts);
     }
     let definite = asked.iter().any(
         |(_, swept)| matches!(&swept.tcp, Err(TcpError::Resolve(error)) if error.is_definite()),
@@ -196,7 +211,7 @@ pub fn dns(asked: &[(Target, Swept)], servers: &[std::net::SocketAddr]) -> Findi
         wanted,
         mend,
     )
-    .with_parts(parts)
+    .counted(parts)
 }
 
 #[cfg(test)]
@@ -328,7 +343,11 @@ mod tests {
         let asked = [unresolved("wbe1.example", true), open("192.0.2.7")];
         assert_eq!(judged(&asked, &[]).status, Status::Fail);
         let finding = dns(&asked, &[]);
-        assert_eq!(finding.seen, "1 of 1 names do not resolve");
+        assert!(
+            finding.seen.starts_with("wbe1.example: failed to "),
+            "{}",
+            finding.seen
+        );
     }
 
     #[test]

@@ -101,26 +101,22 @@ fn judged_memory(max_percent: f64, measured: Result<MemoryUse, HostError>) -> Fi
 
 fn judged_disks(min_gb: f64, measured: &[(&Path, Result<Disk, HostError>)]) -> Finding {
     let wanted = format!("at least {} GB free, and writable", gb(min_gb));
-    let parts: Vec<Part> = measured
+    let mut parts: Vec<Part> = measured
         .iter()
         .map(|(path, answer)| judged_disk(min_gb, path, answer))
         .collect();
-    let worst = |status| parts.iter().filter(move |part| part.status == status);
-    let fails = worst(Status::Fail).next();
-    let first = fails
-        .or_else(|| worst(Status::Unknown).next())
-        .or(parts.first());
-    let Some(first) = first else {
+    parts.sort_by_key(|part| std::cmp::Reverse(part.status));
+    let Some(first) = parts.first() else {
         let mend = "name a path in `disk_paths`";
         return Finding::unknown("no path is named", wanted, mend);
     };
-    let seen = match parts.len() {
-        1 => format!("{}: {}", first.subject, first.seen),
-        count => {
-            let well = worst(Status::Pass).count();
-            format!("{well} of {count} paths; {}: {}", first.subject, first.seen)
-        }
-    };
+    // All that are well, or those that are not.
+    let told: Vec<String> = parts
+        .iter()
+        .filter(|part| (part.status == Status::Pass) == (first.status == Status::Pass))
+        .map(Part::told)
+        .collect();
+    let seen = told.join("; ");
     let finding = match first.status {
         Status::Pass => Finding::pass(seen, wanted),
         Status::Unknown => Finding::unknown(seen, wanted, first.mend.clone()),

@@ -60,7 +60,7 @@ pub fn present(names: &[String], lookup: impl Fn(&str) -> SecretSeen) -> Finding
             "hand each secret to this step under `env:`, and create it in the environment or the repository",
         )
     };
-    finding.with_parts(parts)
+    finding.counted(parts)
 }
 
 /// Where a secret is kept: an environment's wins over the repository's, and that over the organisation's
@@ -205,5 +205,5 @@ fn summed(parts: Vec<Part>, wanted: String, stopped: Option<&GitHubError>) -> Fi
             "rotate the secret, and store the new value in GitHub",
         ),
     };
-    finding.with_parts(parts)
+    finding.counted(parts)
 }
