@@ -191,7 +191,11 @@ fn made_check(text: &mut String, check: &Check) {
         "" => "nothing".to_owned(),
         text => text.to_owned(),
     };
-    let inputs: Vec<String> = check.inputs.iter().map(|name| markdown::code(name)).collect();
+    let inputs: Vec<String> = check
+        .inputs
+        .iter()
+        .map(|name| markdown::code(name))
+        .collect();
     let worst = match check.worst {
         Status::Fail => "❌ a failure",
         Status::Warn => "⚠️ a warning",
@@ -212,7 +216,9 @@ fn made_check(text: &mut String, check: &Check) {
 /// Every key of the settings file, with the help of its input.
 fn made_settings() -> String {
     let rows = KEYS.iter().map(|(key, name)| {
-        let input = preflight::TABLE.input(name).expect("a key stands for an input");
+        let input = preflight::TABLE
+            .input(name)
+            .expect("a key stands for an input");
         vec![
             markdown::code(key),
             markdown::code(name),

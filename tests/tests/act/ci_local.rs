@@ -105,7 +105,10 @@ fn the_own_workflow_survives_the_loss_of_the_deploying_leg_and_deploys_again_whe
         );
         assert_preflight(&trial, &deployment, candidate);
         let preflight = ended.summary(&format!("preflight-{candidate}"));
-        assert!(preflight.contains("✅ | `ref.allowed` | main"), "{preflight}");
+        assert!(
+            preflight.contains("✅ | `ref.allowed` | main"),
+            "{preflight}"
+        );
     }
     let verdict = ended.summary("verdict");
     for wanted in [

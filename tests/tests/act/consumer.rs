@@ -121,12 +121,16 @@ fn the_workflow_of_the_readme_deploys_once_and_again_and_a_person_can_ask_for_th
         assert_deployed(&trial, run, &ended);
         let preflight = ended.summary("preflight-1");
         for wanted in ["Preflight for production", "✅ | `ref.allowed` | main"] {
-            assert!(preflight.contains(wanted), "{wanted} is missing: {preflight}");
+            assert!(
+                preflight.contains(wanted),
+                "{wanted} is missing: {preflight}"
+            );
         }
         // The other leg may find the work done.
         let preflight = ended.summary("preflight-2");
         assert!(
-            preflight.contains("✅ | `ref.allowed` | main") || preflight.contains("nothing was checked"),
+            preflight.contains("✅ | `ref.allowed` | main")
+                || preflight.contains("nothing was checked"),
             "{preflight}"
         );
     }

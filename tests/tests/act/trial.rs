@@ -206,7 +206,9 @@ pub(crate) fn stage(into: &Path) {
         ("preflight", binaries::preflight()),
         ("runner-failover", binaries::runner_failover()),
     ] {
-        let program = from.path().join(format!("{action}-linux-{}", architecture()));
+        let program = from
+            .path()
+            .join(format!("{action}-linux-{}", architecture()));
         fs::copy(built, &program).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     }
