@@ -29,7 +29,7 @@ pub(crate) enum Told {
     Finished(Finished),
     /// Another process has this candidate's number.
     NumberTaken(String),
-    /// The store gave no usable answer; why.
+    /// The store gave no usable answer; why, as a sentence without its end.
     Lost(String),
 }
 
@@ -66,7 +66,7 @@ impl<'a> Record<'a> {
                 self.store = Some(Arc::clone(&store));
                 self.append(&store, vec![self.announced()], PATIENCE).await
             }
-            Err(error) => Told::Lost(format!("{error:#}")),
+            Err(error) => Told::Lost(format!("failed to {error:#}")),
         }
     }
 
@@ -160,7 +160,7 @@ impl<'a> Record<'a> {
                 detail,
             }),
             Some(AppenderEnd::NumberTaken { by }) => Told::NumberTaken(by.to_string()),
-            Some(AppenderEnd::StoreLost(error)) => Told::Lost(format!("failed to {error}")),
+            Some(AppenderEnd::StoreLost(error)) => Told::Lost(error.to_string()),
             None => Told::Lost("the ledger was given up".to_owned()),
         }
     }
