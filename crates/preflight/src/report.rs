@@ -210,7 +210,7 @@ pub fn summary(
 /// Words of ours, in which backticks mark code.
 pub fn prose(text: &str) -> String {
     let pieces: Vec<&str> = text.split('`').collect();
-    if pieces.len() % 2 == 0 {
+    if pieces.len().is_multiple_of(2) {
         return markdown::text(text);
     }
     let told = pieces.iter().enumerate().map(|(at, piece)| match at % 2 {

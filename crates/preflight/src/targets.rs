@@ -1,6 +1,11 @@
 //! From inventories and lists to one sweep over the network.
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    ffi::OsString,
+    path::PathBuf,
+    time::Duration,
+};
 
 use actions_kit::Environment;
 use inventory::{Address, Options, Reader};
@@ -10,7 +15,7 @@ use preflight::{
 };
 use probes::{
     resolver::Resolver,
-    sweep::{SweepOptions, sweep},
+    sweep::{SweepOptions, Swept, sweep},
 };
 use tokio::time::Instant;
 
@@ -60,43 +65,58 @@ fn sweep_time(timeout: Duration) -> Duration {
     timeout * 4
 }
 
-/// How long all of it may take.
+/// How long all of it may take: two sweeps where the first asked what nobody names.
 pub(crate) fn patience(timeout: Duration) -> Duration {
-    READING + sweep_time(timeout)
+    READING + sweep_time(timeout) * 2
 }
 
 /// Reads, resolves and connects; `network.dns` and `network.targets`.
 pub(crate) async fn reach(what: ToReach) -> (Finding, Finding) {
-    let (mut asked, mut unasked, mut broken) = (Vec::new(), Vec::new(), Vec::new());
+    let resolver = Resolver::system();
+    let mut swept = Answered::default();
+    // `ansible-inventory` takes seconds to start. What the own reader makes of the files is asked meanwhile; whose word
+    // counts is decided by the inventory crate, and what was asked in vain is not told.
+    let early = async {
+        let guessed = read(&what, Reader::Own).await;
+        swept.ask(guessed.asked, &resolver, what.timeout).await;
+    };
+    let (_, mut listed) = tokio::join!(early, read(&what, Reader::Either));
+    listed
+        .asked
+        .extend(what.targets.iter().map(|target| Target {
+            alias: None,
+            host: target.host.clone(),
+            port: target.port,
+        }));
+    let asked = swept.ask(listed.asked, &resolver, what.timeout).await;
+    let dns = if asked.iter().any(|(target, _)| target.is_name()) {
+        network::dns(&asked, &resolver.servers())
+    } else {
+        server(what.server.as_deref(), &resolver, what.timeout).await
+    };
+    let targets = network::targets(&asked, &listed.unasked, what.timeout, what.proxied);
+    (dns, with_broken(targets, listed.broken))
+}
+
+/// What the inventories name.
+#[derive(Default)]
+struct Listed {
+    asked: Vec<Target>,
+    unasked: Vec<Unasked>,
+    broken: Vec<Part>,
+}
+
+async fn read(what: &ToReach, reader: Reader) -> Listed {
+    let mut listed = Listed::default();
     for path in &what.inventories {
         let options = Options {
-            reader: Reader::Either,
+            reader,
             timeout: READING,
             environment: what.environment.clone(),
         };
         match inventory::read(path, options).await {
-            Ok(inventory) => {
-                for host in inventory.hosts {
-                    match host.address {
-                        Address::Target(target) => asked.push(Target {
-                            alias: Some(host.name),
-                            host: target.host,
-                            port: target.port,
-                        }),
-                        Address::Undecided { why } => unasked.push(Unasked {
-                            name: host.name,
-                            why,
-                            on_purpose: false,
-                        }),
-                        Address::Skipped { why } => unasked.push(Unasked {
-                            name: host.name,
-                            why,
-                            on_purpose: true,
-                        }),
-                    }
-                }
-            }
-            Err(error) => broken.push(Part {
+            Ok(inventory) => inventory.hosts.into_iter().for_each(|host| listed.add(host)),
+            Err(error) => listed.broken.push(Part {
                 subject: path.display().to_string(),
                 status: Status::Fail,
                 seen: format!("failed to {error}"),
@@ -105,30 +125,62 @@ pub(crate) async fn reach(what: ToReach) -> (Finding, Finding) {
             }),
         }
     }
-    asked.extend(what.targets.iter().map(|target| Target {
-        alias: None,
-        host: target.host.clone(),
-        port: target.port,
-    }));
-    let resolver = Resolver::system();
-    let options = SweepOptions {
-        timeout: what.timeout,
-        icmp: true,
-    };
-    let addresses: Vec<(String, u16)> = asked
-        .iter()
-        .map(|target| (target.host.clone(), target.port))
-        .collect();
-    let deadline = Instant::now() + sweep_time(what.timeout);
-    let swept = sweep(&resolver, addresses, options, deadline).await;
-    let asked: Vec<_> = asked.into_iter().zip(swept).collect();
-    let dns = if asked.iter().any(|(target, _)| target.is_name()) {
-        network::dns(&asked, &resolver.servers())
-    } else {
-        server(what.server.as_deref(), &resolver, what.timeout).await
-    };
-    let targets = network::targets(&asked, &unasked, what.timeout, what.proxied);
-    (dns, with_broken(targets, broken))
+    listed
+}
+
+impl Listed {
+    fn add(&mut self, host: inventory::Host) {
+        let (why, on_purpose) = match host.address {
+            Address::Target(target) => {
+                self.asked.push(Target {
+                    alias: Some(host.name),
+                    host: target.host,
+                    port: target.port,
+                });
+                return;
+            }
+            Address::Undecided { why } => (why, false),
+            Address::Skipped { why } => (why, true),
+        };
+        self.unasked.push(Unasked {
+            name: host.name,
+            why,
+            on_purpose,
+        });
+    }
+}
+
+/// What became of every address that was asked so far.
+#[derive(Default)]
+struct Answered(HashMap<(String, u16), Swept>);
+
+impl Answered {
+    /// Asks each address that has not been asked yet, once however many targets have it.
+    async fn ask(
+        &mut self,
+        targets: Vec<Target>,
+        resolver: &Resolver,
+        timeout: Duration,
+    ) -> Vec<(Target, Swept)> {
+        let options = SweepOptions {
+            timeout,
+            icmp: true,
+        };
+        let new: BTreeSet<(String, u16)> = targets
+            .iter()
+            .map(|target| (target.host.clone(), target.port))
+            .filter(|address| !self.0.contains_key(address))
+            .collect();
+        let deadline = Instant::now() + sweep_time(timeout);
+        for swept in sweep(resolver, new, options, deadline).await {
+            self.0.insert((swept.host.clone(), swept.port), swept);
+        }
+        let told = targets.into_iter().filter_map(|target| {
+            let swept = self.0.get(&(target.host.clone(), target.port))?.clone();
+            Some((target, swept))
+        });
+        told.collect()
+    }
 }
 
 /// Whether the name of the run's own server resolves, where no target has a name.

@@ -19,8 +19,8 @@ const WANTED: &str = "every image exists in its registry";
 pub async fn images(registry: Registry, images: &[Reference], deadline: Instant) -> Finding {
     let places = Arc::new(Semaphore::new(AT_ONCE));
     let mut asked = JoinSet::new();
-    for image in images.iter().cloned() {
-        let (registry, places) = (registry.clone(), Arc::clone(&places));
+    for image in images {
+        let (registry, places, image) = (registry.clone(), Arc::clone(&places), image.clone());
         asked.spawn(async move {
             let _place = places.acquire_owned().await;
             let answer = registry.manifest(&image, deadline).await;

@@ -19,8 +19,9 @@ use crate::{
 const NAME: &str = "thousand::a_thousand_hosts_of_which_300_drop_are_all_told";
 /// Set for the process that starts the program and does nothing else, so that its children's memory is the program's.
 const ROLE: &str = "BATON_TEST_THOUSAND_PORT";
-/// What the program may hold resident, in KiB.
-const MEMORY: i64 = 30 * 1024;
+/// How much more than for one host the program may hold resident, in KiB. The program's own code is the greater part of
+/// an unoptimised build's memory; the bench judges the shipped one, which may hold 30 MiB in all.
+const MEMORY: i64 = 16 * 1024;
 
 /// 700 hosts that answer and 300 that drop, with their port.
 fn inventory(port: u16) -> String {
@@ -56,14 +57,22 @@ fn asked(inventory: &str) -> Preflight {
 
 /// Runs the program once, prints its memory, and leaves the files for the one who judges.
 fn run_and_weigh(port: u16) {
+    let most = || getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss();
+    let one = asked(&format!("127.0.0.1 ansible_port={port}\n")).run();
+    one.ends(0, "pass", &[]);
+    let base = most();
     let preflight = asked(&ranges(port));
     let begun = Instant::now();
     let ended = preflight.command().output().unwrap();
     let took = begun.elapsed();
-    let peak = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss();
+    let peak = most();
     let ran = preflight.left(&ended, took);
     judge(&ran);
-    println!("weighed: {} ms, {peak} KiB", took.as_millis());
+    println!(
+        "weighed: {} ms, {} KiB more than {base}",
+        took.as_millis(),
+        peak - base
+    );
 }
 
 fn judge(ran: &Ran) {
@@ -127,7 +136,8 @@ fn a_thousand_hosts_of_which_300_drop_are_all_told() {
         let rest = line.split_once(after).unwrap().1;
         rest.split_once(before).unwrap().0.parse().unwrap()
     };
-    assert!(number(" ms, ", " KiB") <= MEMORY, "{line}");
+    let more = number(" ms, ", " KiB");
+    assert!((1..=MEMORY).contains(&more), "{line}");
     // 7 s on a quiet machine; a busy one is no defect of the program.
     assert!(number("weighed: ", " ms") < 20_000, "{line}");
 }
