@@ -82,9 +82,8 @@ pub fn seen(row: &Row) -> String {
         .filter(|part| !row.finding.seen.contains(&part.seen))
         .collect();
     if !bad.is_empty() {
-        let named: Vec<String> = bad.iter().take(NAMED).map(|part| part.told()).collect();
         text.push_str(": ");
-        text.push_str(&named.join("; "));
+        text.push_str(&named(&bad[..bad.len().min(NAMED)]));
         if bad.len() > NAMED {
             text.push_str(&format!("; and {} more", bad.len() - NAMED));
         }
@@ -95,20 +94,32 @@ pub fn seen(row: &Row) -> String {
     text
 }
 
-/// How to mend it: the finding's own word, or that of the first part that has one.
+/// `web1, web2: timed out; web3: refused`: neighbours that say the same say it once.
+fn named(parts: &[&Part]) -> String {
+    let same = parts.chunk_by(|one, other| one.seen == other.seen);
+    let told = same.map(|parts| {
+        let subjects: Vec<&str> = parts.iter().map(|part| part.subject.as_str()).collect();
+        format!("{}: {}", subjects.join(", "), parts[0].seen)
+    });
+    told.collect::<Vec<_>>().join("; ")
+}
+
+/// How to mend it: the word of the only part that needs it, else the finding's own, else that of the first part that has
+/// one.
 pub fn mend(row: &Row) -> &str {
     if row.finding.status == Status::Pass {
         return "";
     }
-    let of_a_part = || {
+    let of_parts = || {
         needing(row)
             .map(|part| part.mend.as_str())
-            .find(|mend| !mend.is_empty())
+            .filter(|mend| !mend.is_empty())
     };
-    match row.finding.mend.as_str() {
-        "" => of_a_part().unwrap_or(row.check.mend),
-        mend => mend,
-    }
+    let only = of_parts().next().filter(|_| needing(row).count() == 1);
+    let own = Some(row.finding.mend.as_str()).filter(|mend| !mend.is_empty());
+    only.or(own)
+        .or_else(|| of_parts().next())
+        .unwrap_or(row.check.mend)
 }
 
 fn needing(row: &Row) -> impl Iterator<Item = &Part> {
@@ -354,7 +365,7 @@ mod tests {
     fn every_row_has_a_sign_what_was_seen_and_wanted_and_a_mend() {
         let text = summary(&judgement(), &about(), None, "mend it").text(&Default::default());
         for part in [
-            "❌ | `network.targets` | 4 of 5 targets are away: web1:22: timed out \\| after 5 s",
+            "❌ | `network.targets` | 4 of 5 targets are away: web1:22, web2:22, web3:22: timed out \\| after 5 s",
             "; and 1 more",
             "start them",
             "⚠️ | `runner.prometheus` | unknown: no answer",

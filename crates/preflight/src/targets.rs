@@ -212,7 +212,10 @@ fn with_broken(mut targets: Finding, broken: Vec<Part>) -> Finding {
     if broken.is_empty() {
         return targets;
     }
-    let words = format!("{} inventories cannot be read", broken.len());
+    let words = match broken.as_slice() {
+        [only] => only.told(),
+        _ => format!("{} inventories cannot be read", broken.len()),
+    };
     targets.seen = match targets.parts.len() {
         0 => words,
         _ => format!("{words}; {}", targets.seen),

@@ -42,7 +42,7 @@ pub(crate) fn judged(
         voice.say(&report::line(row));
         if row.status == Status::Fail {
             let told = format!(
-                "{}: {}. {}",
+                "{}: {}; mend: {}",
                 row.check.id,
                 report::seen(row),
                 report::mend(row)

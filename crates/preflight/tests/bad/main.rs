@@ -13,6 +13,7 @@ mod disk;
 mod docker;
 mod github;
 mod limits;
+mod listing;
 mod names;
 mod program;
 mod prometheus;

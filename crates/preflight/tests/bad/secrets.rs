@@ -189,3 +189,17 @@ fn a_stores_credentials_are_in_no_output() {
         clean(&text);
     }
 }
+
+#[test]
+fn of_several_secrets_the_only_one_that_is_missing_gives_the_mend() {
+    let ran = Preflight::of("secrets.present")
+        .with("INPUT_SECRETS", "DB,GONE")
+        .with("DB", VALUE)
+        .run();
+    let row = ran.row("secrets.present");
+    assert!(row.contains("1 of 2 are not there: GONE: not set"), "{row}");
+    assert!(
+        row.contains("secrets.GONE"),
+        "the mend names the line: {row}"
+    );
+}
