@@ -357,6 +357,11 @@ mod tests {
             .stdout(std::process::Stdio::null())
             .spawn()
             .unwrap();
+        // The kernel names a process after its program a moment after the program was started.
+        let name = format!("/proc/{}/comm", git.id());
+        while !fs::read_to_string(&name).unwrap().starts_with("git") {
+            std::thread::yield_now();
+        }
         clear(repository.path());
         let left = old.exists();
         drop(git.stdin.take());
