@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use probes::{
     Answer,
+    http::HttpError,
     registry::{Reference, Registry, RegistryError},
 };
 use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
@@ -69,6 +70,14 @@ fn mend(error: &RegistryError) -> &'static str {
         RegistryError::NotARegistry { .. } | RegistryError::UnsafeRealm { .. } => {
             "correct the registry's name and port; name it in `insecure-registries` where it has no TLS"
         }
+        RegistryError::Unreachable {
+            source: HttpError::Name(error),
+            ..
+        } if error.is_definite() => "correct the registry's name",
+        RegistryError::Unreachable {
+            source: HttpError::Name(_),
+            ..
+        } => "look at the name servers of /etc/resolv.conf, which do not answer (see network.dns)",
         RegistryError::Unreachable { .. } => {
             "look whether the registry runs and this runner reaches it; name it in `insecure-registries` where it has no TLS"
         }
@@ -106,6 +115,8 @@ fn judge(parts: Vec<Part>) -> Finding {
 
 #[cfg(test)]
 mod tests {
+    use probes::resolver::ResolveError;
+
     use super::*;
 
     fn answered(answers: Vec<Result<Option<String>, RegistryError>>) -> Finding {
@@ -124,6 +135,40 @@ mod tests {
             repository: "app".to_owned(),
             wanted: "1".to_owned(),
         }
+    }
+
+    fn unreachable(source: HttpError) -> RegistryError {
+        RegistryError::Unreachable {
+            host: "registry.example".to_owned(),
+            source,
+        }
+    }
+
+    #[test]
+    fn a_registry_that_says_nothing_is_unknown_and_one_that_does_not_exist_fails() {
+        let server = std::net::SocketAddr::from(([192, 0, 2, 53], 53));
+        let name = || "registry.example".to_owned();
+        let finding = answered(vec![Err(unreachable(HttpError::Connect {
+            at: "registry.example:443".to_owned(),
+            kind: std::io::ErrorKind::ConnectionRefused,
+            detail: "connection refused".to_owned(),
+        }))]);
+        assert_eq!(finding.status, Status::Unknown);
+        assert!(finding.mend.contains("registry runs"), "{finding:?}");
+        let silent = ResolveError::TimedOut {
+            name: name(),
+            servers: vec![server],
+        };
+        let finding = answered(vec![Err(unreachable(silent.into()))]);
+        assert_eq!(finding.status, Status::Unknown);
+        assert!(finding.mend.contains("name servers"), "{finding:?}");
+        let absent = ResolveError::NoSuchName {
+            name: name(),
+            server,
+        };
+        let finding = answered(vec![Err(unreachable(absent.into()))]);
+        assert_eq!(finding.status, Status::Fail);
+        assert!(finding.mend.contains("correct"), "{finding:?}");
     }
 
     fn limited() -> RegistryError {

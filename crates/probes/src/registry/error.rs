@@ -119,7 +119,11 @@ impl RegistryError {
             | RegistryError::Server { .. }
             | RegistryError::UnsafeRealm { .. }
             | RegistryError::Credentials(_) => Answer::Unknown,
-            RegistryError::Unreachable { source, .. } => source.answer(),
+            // Nothing was said of the image. A name that does not exist is the reference's own fault.
+            RegistryError::Unreachable { source, .. } => match source {
+                HttpError::Name(error) if error.is_definite() => Answer::Fail,
+                _ => Answer::Unknown,
+            },
         }
     }
 }
