@@ -351,10 +351,12 @@ impl Question<'_> {
 
     fn found(&self, response: &Response) -> Result<Manifest, RegistryError> {
         let media_type = response.media_type();
-        let digest = response.header("docker-content-digest").map(str::to_owned);
+        let digest = response
+            .header("docker-content-digest")
+            .filter(|digest| is_digest(digest))
+            .map(str::to_owned);
         // A portal or a plain web server says 200 to everything.
-        let manifest = media_type.ends_with("+json") || media_type == "application/json";
-        if !manifest && digest.is_none() {
+        if !is_manifest(&media_type) && digest.is_none() {
             return Err(not_a_registry(self.host(), response));
         }
         if let (Some(wanted), Some(digest)) = (self.reference.digest(), &digest)
@@ -396,6 +398,26 @@ impl Question<'_> {
             },
         }
     }
+}
+
+/// Whether a media type is one that only a manifest has: <https://github.com/opencontainers/image-spec/blob/main/media-types.md>
+/// and Docker's own, of which a registry may still have the oldest.
+fn is_manifest(media_type: &str) -> bool {
+    let of_oci = media_type
+        .strip_prefix("application/vnd.oci.")
+        .is_some_and(|rest| rest.starts_with("image.index.") || rest.contains("manifest."));
+    of_oci || media_type.starts_with("application/vnd.docker.distribution.manifest.")
+}
+
+/// Whether `text` is a digest: `algorithm:encoded` (OCI image spec, "Digests").
+fn is_digest(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(algorithm, encoded)| {
+        !algorithm.is_empty()
+            && encoded.len() >= 32
+            && encoded
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"=_-".contains(&b))
+    })
 }
 
 /// Whether a body is an error as registries write it, and not some server's own page.

@@ -61,6 +61,8 @@ async fn a_refusal_is_told_from_a_missing_login() {
 async fn what_is_no_registry_is_said_to_be_that() {
     for says in [
         answer("200 OK", "text/html", ""),
+        answer("200 OK", "application/json", ""),
+        answer("200 OK", "application/problem+json", ""),
         answer("404 Not Found", "text/html", ""),
         answer("418 I'm a teapot", "text/plain", ""),
     ] {
@@ -88,7 +90,7 @@ async fn a_registry_that_is_away_or_hangs_is_unreachable_by_the_deadline() {
         matches!(&error, RegistryError::Unreachable { .. }),
         "{error:?}"
     );
-    assert_eq!(error.answer(), Answer::Fail);
+    assert_eq!(error.answer(), Answer::Unknown);
 
     let hung = Scripted::tcp(Says::Drip("HTTP/1.1 200 OK\r\nX: ".to_owned())).await;
     let begun = Instant::now();
@@ -173,6 +175,24 @@ async fn a_registry_behind_tls_cannot_have_the_login_sent_in_the_clear() {
         "{error:?}"
     );
     assert_eq!(tokens.heard(), 0);
+}
+
+#[tokio::test]
+async fn a_digest_that_nobody_confirms_is_not_taken_for_found() {
+    let wanted = format!("sha256:{}", "a".repeat(64));
+    for headers in ["", "Docker-Content-Digest: yes\r\n"] {
+        let text = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{headers}Content-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+        let server = Scripted::tcp(Says::Text(text)).await;
+        let error = exists(&anonymous(), &format!("{}/app@{wanted}", server.address))
+            .await
+            .expect_err("nobody confirmed it");
+        assert!(
+            matches!(&error, RegistryError::NotARegistry { .. }),
+            "{headers} {error:?}"
+        );
+    }
 }
 
 #[tokio::test]
