@@ -263,16 +263,7 @@ fn tokens_appear_nowhere_however_github_answers() {
         });
         let text = step(&ASKED.join(","), &server).run().everything();
         for canary in [JOB, ADMIN] {
-            assert!(!unmasked(&text).contains(canary), "{canary} is in\n{text}");
+            assert!(!text.contains(canary), "{canary} is in\n{text}");
         }
     }
-}
-
-/// Without the lines that tell the runner what to mask.
-fn unmasked(text: &str) -> String {
-    let lines: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.starts_with("::add-mask::"))
-        .collect();
-    lines.join("\n")
 }
