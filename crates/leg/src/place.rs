@@ -15,6 +15,15 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 const WANTED: &str =
     "`git` (this repository) or `git+<URL>`: git+https://…, git+ssh://…, git+file:///…/x.git";
 
+/// The address as it may be shown. What stands before an `@` may be a password, also where the rest is no URL.
+fn shown(text: &str) -> String {
+    let clean = actions_kit::without_credentials(text);
+    match clean.rsplit_once('@') {
+        Some((_, rest)) => format!("***@{rest}"),
+        None => clean,
+    }
+}
+
 /// Where lease and ledger live, checked but not yet asked.
 #[derive(Clone, Debug)]
 pub struct Place {
@@ -36,7 +45,7 @@ impl Place {
             .runner_temp
             .clone()
             .unwrap_or_else(std::env::temp_dir);
-        let shown = actions_kit::without_credentials(text);
+        let shown = shown(text);
         let remote = if text == "git" && context.is_act {
             let repository = context
                 .repository

@@ -25,6 +25,8 @@ use probes::{docker::Version, registry::Reference};
 pub(crate) struct Config {
     pub(crate) environment: Environment,
     pub(crate) redactor: Redactor,
+    /// Knows what must not stand in the file for later steps.
+    pub(crate) for_file: Redactor,
     pub(crate) context: GitHubContext,
     pub(crate) token: Option<Secret>,
     pub(crate) admin_token: Option<Secret>,
@@ -51,6 +53,16 @@ pub(crate) struct Leg {
     pub(crate) instance: String,
     /// What later steps need not be told again.
     pub(crate) file: CandidateFile,
+}
+
+impl Leg {
+    /// What this leg tells the ledger, without the secrets that were learnt since it was read.
+    fn without_secrets(mut self, redactor: &Redactor) -> Leg {
+        let version = redactor.redact(&self.deployment.version).into_owned();
+        self.file.version = Some(version.clone());
+        self.deployment.version = version;
+        self
+    }
 }
 
 /// The thresholds and targets of the checks.
@@ -102,6 +114,14 @@ impl Config {
             .opt_text("environment")
             .unwrap_or_default()
             .to_owned();
+        // What may stand in the file for later steps is judged by the tokens alone: a secret of the user's that happens
+        // to be the environment's name must not keep the steps of a leg from knowing each other.
+        let for_file = Redactor::new();
+        for name in ["github-token", "admin-token", "prometheus-auth"] {
+            if let Some(secret) = inputs.secret(name) {
+                for_file.add(secret);
+            }
+        }
         let leg = read_leg(
             &inputs,
             &environment,
@@ -111,8 +131,28 @@ impl Config {
             &mut wrong,
         );
         let checks = selection::read("checks", inputs.list("checks"), &mut wrong);
+        if checks.is_empty() && wrong.is_empty() {
+            wrong.push(
+                "checks",
+                &format!(
+                    "`{}`, which leaves no check",
+                    inputs.list("checks").join(", ")
+                ),
+                "at least one check",
+                "name a check, a group or `all`",
+            );
+        }
         let mut policy = policy(&inputs, &context, &mut wrong);
+        for id in policy.named.iter().filter(|id| !checks.contains(*id)) {
+            wrong.push(
+                "required",
+                &format!("`{id}`, which `checks` leaves out"),
+                "checks that are asked",
+                "ask it in `checks`, or take it out of `required`",
+            );
+        }
         let settings = read_settings(&inputs, &environment, &context, &workspace, &mut wrong);
+        let leg = leg.map(|leg| leg.without_secrets(&redactor));
         // The reason goes to the ledger, and every secret is known only now.
         if let Some(given) = &mut policy.ignored {
             given.reason = redactor.redact(&given.reason).into_owned();
@@ -126,6 +166,7 @@ impl Config {
             admin_token: inputs.secret("admin-token").cloned(),
             environment,
             redactor,
+            for_file,
             context,
             token,
             target,

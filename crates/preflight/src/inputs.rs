@@ -83,7 +83,11 @@ pub const TABLE: Table = Table {
 const INPUTS: &[Input] = &[
     inputs::ENVIRONMENT,
     inputs::LOCK_NAME,
-    inputs::STORE,
+    Input {
+        help: "Where lease and ledger live: `git` (this repository) or `git+<any git URL>`; `none`: no lease, the checks \
+               alone",
+        ..inputs::STORE
+    },
     inputs::github_token(
         "The job's token: reaches the store `git`, and reads rules, approvals, runs and concurrency groups",
     ),

@@ -11,7 +11,7 @@ use lease::{
 };
 use ledger::{Event, FailureReason, Outcome, PreflightResult};
 use leg::{NoHands, ThisHost, Voice};
-use preflight::judgement::{Judgement, Override};
+use preflight::judgement::Override;
 
 use crate::config::Leg;
 
@@ -31,6 +31,19 @@ pub(crate) enum Told {
     NumberTaken(String),
     /// The store gave no usable answer; why, as a sentence without its end.
     Lost(String),
+}
+
+/// The other candidates of this deployment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Others {
+    /// One is fit, or not here yet.
+    Left,
+    /// Each is unfit or was told to stop, or there is none.
+    None,
+    /// They were not told of this one.
+    Untold,
+    /// Nobody keeps a ledger, or the deployment has ended.
+    Unknown,
 }
 
 /// How a deployment had ended.
@@ -73,18 +86,17 @@ impl<'a> Record<'a> {
     /// Tells what came of the checks, and who answers for what was ignored.
     pub(crate) async fn conclude(
         &self,
-        judgement: &Judgement,
+        failed: &[&str],
+        overridden: &[&str],
         ignored: Option<&Override>,
         approvals: Vec<Event>,
     ) -> Told {
-        let failed = judgement.failed();
         // Once more for a store that was away at first; it is left out where it stands there already.
         let mut events = vec![self.announced()];
         events.extend(approvals);
-        let overridden = judgement.ignored();
         if let Some(given) = ignored.filter(|_| !overridden.is_empty()) {
             events.push(Event::Override {
-                checks: overridden.into_iter().map(str::to_owned).collect(),
+                checks: overridden.iter().map(|id| (*id).to_owned()).collect(),
                 reason: given.reason.clone(),
                 until: given.until.clone(),
                 actor: given.actor.clone(),
@@ -96,11 +108,23 @@ impl<'a> Record<'a> {
             } else {
                 PreflightResult::Fail
             },
-            failed: failed.into_iter().map(str::to_owned).collect(),
+            failed: failed.iter().map(|id| (*id).to_owned()).collect(),
         });
         match &self.store {
             Some(store) => self.append(store, events, PATIENCE).await,
             None => Told::Lost("the store is out of reach".to_owned()),
+        }
+    }
+
+    /// Whether another candidate can go on, by what was seen.
+    pub(crate) fn others(&self, seen: &Snapshot) -> Others {
+        let state = seen.tip.deployment(&self.leg.deployment.id);
+        let out = |number| state.is_some_and(|s| s.unfit(number) || s.signalled(number));
+        let mut others = (1..=self.leg.candidates).filter(|n| *n != self.leg.me.candidate);
+        if others.all(out) {
+            Others::None
+        } else {
+            Others::Left
         }
     }
 

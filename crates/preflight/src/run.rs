@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use actions_kit::{CandidateFile, ExitCode};
+use actions_kit::ExitCode;
 use anyhow::Context as _;
 use leg::Voice;
 use preflight::judgement::Judgement;
@@ -11,7 +11,7 @@ use supervisor::signals::{Received, Signals};
 use crate::{
     asking::{Answers, Asking, Ledger},
     config::Config,
-    record::{Finished, Record, Told},
+    record::{Finished, Others, Record, Told},
     telling,
 };
 
@@ -38,13 +38,11 @@ pub(crate) fn run(config: &Config, voice: &Voice) -> anyhow::Result<ExitCode> {
                 if let Some(record) = &record {
                     record.signalled(&received.to_string()).await;
                 }
-                voice.warning(&format!(
-                    "preflight was told to stop by {received} before every check had answered"
-                ));
-                Ok(match received {
+                let exit = match received {
                     Received::Interrupt => ExitCode::Interrupted,
                     _ => ExitCode::Terminated,
-                })
+                };
+                telling::stopped(config, &received.to_string(), exit, voice)
             }
         }
     });
@@ -60,7 +58,10 @@ async fn preflight(
 ) -> anyhow::Result<ExitCode> {
     let began = Instant::now();
     let started_at = leg::wall().to_string();
-    leave_for_later_steps(config, voice);
+    if let Err(error) = leave_for_later_steps(config) {
+        // Before anybody is told that this candidate is here: the next step of this job would be taken for another leg.
+        return telling::nothing_left_for_later_steps(config, &error, voice);
+    }
     let asking = Asking::new(config);
     let gathered = gather(&asking, record.as_deref_mut()).await;
     let (ledger, answers) = match gathered {
@@ -70,27 +71,32 @@ async fn preflight(
     };
     let (seen, not_asked, approvals) = asking.complete(answers, &ledger);
     let judgement = Judgement::new(seen, not_asked, &config.policy);
-    let took = began.elapsed();
+    let about = telling::about(config, started_at, began.elapsed(), asking.requests_sent());
+    // Before the ledger is told: a leg that ends red must not stand there as fit.
+    let written = telling::write(config, &judgement, &about, voice);
+    let mut others = Others::Unknown;
     if let Some(record) = record {
+        let ignored = config.policy.ignored.as_ref();
+        let mut failed = judgement.failed();
+        if !written && failed.is_empty() {
+            failed.push(telling::UNWRITTEN);
+        }
         let told = record
-            .conclude(&judgement, config.policy.ignored.as_ref(), approvals)
+            .conclude(&failed, &judgement.ignored(), ignored, approvals)
             .await;
         match told {
-            Told::Lost(why) => voice.warning(&format!(
-                "the ledger could not be told what came of the preflight: {why}; the other candidate finds out by waiting"
-            )),
+            Told::Lost(why) => {
+                others = Others::Untold;
+                voice.warning(&format!(
+                    "the ledger could not be told what came of the preflight: {why}; the other candidate finds out by waiting"
+                ));
+            }
             Told::NumberTaken(by) => return telling::number_taken(config, &by, voice),
-            Told::Done(_) | Told::Finished(_) => {}
+            Told::Done(snapshot) => others = record.others(&snapshot),
+            Told::Finished(_) => {}
         }
     }
-    telling::judged(
-        config,
-        &judgement,
-        started_at,
-        took,
-        asking.requests_sent(),
-        voice,
-    )
+    telling::judged(config, &judgement, &about, others, written, voice)
 }
 
 /// Why there is nothing to judge.
@@ -121,13 +127,15 @@ async fn gather(
     tokio::try_join!(announce, answers)
 }
 
-/// Later steps can be told everything by inputs: a folder that cannot be written is no reason not to go on.
-fn leave_for_later_steps(config: &Config, voice: &Voice) {
-    let Some(leg) = &config.leg else { return };
-    let file: &CandidateFile = &leg.file;
-    if let Err(error) = file.write(&leg::temp(&config.context), &config.redactor) {
-        voice.warning(&format!(
-            "failed to {error}; later baton steps need their inputs repeated"
-        ));
-    }
+/// What tells the later steps of this job that they are this very leg.
+fn leave_for_later_steps(config: &Config) -> Result<(), String> {
+    let Some(leg) = &config.leg else {
+        return Ok(());
+    };
+    let Some(temp) = &config.context.runner_temp else {
+        return Err("find a folder for later steps: RUNNER_TEMP is unset".to_owned());
+    };
+    leg.file
+        .write(temp, &config.for_file)
+        .map_err(|error| format!("{:#}", anyhow::Error::from(error)))
 }

@@ -2,10 +2,15 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     path::{Path, PathBuf},
 };
 
 use actions_kit::{Environment, WrongInputs, suggest};
+use serde::{
+    Deserializer as _,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
 use serde_json::Value;
 use serde_saphyr::Spanned;
 
@@ -38,6 +43,9 @@ pub const KEYS: &[(&str, &str)] = &[
 /// What the file set: the input, and where in the file that stands.
 pub type Origins = BTreeMap<&'static str, String>;
 
+/// The most bytes that a file of settings may have.
+const LARGEST: u64 = 1 << 20;
+
 /// Reads `config`, text or a path from `workspace`, and sets what the workflow left unset. What is wrong goes to
 /// `wrong`, all of it.
 pub fn apply(
@@ -50,31 +58,28 @@ pub fn apply(
     let Some((place, text)) = text_of(config, workspace, wrong) else {
         return origins;
     };
-    let keys: BTreeMap<String, Spanned<Value>> = match serde_saphyr::from_str(&text) {
-        Ok(Some(keys)) => keys,
-        Ok(None) => return origins,
-        Err(error) => {
+    let keys = match parse(&text) {
+        Ok(keys) => keys,
+        Err(at) => {
+            // What stands there is not repeated: the path may have led to a file of secrets.
             wrong.push(
                 "config",
-                &format!(
-                    "{place}, which fails to be read: {}",
-                    one_line(&error.to_string())
-                ),
-                "YAML with one setting a line, such as `cpu_percent_max: 80`",
-                "mend the line that is named",
+                &format!("{place}, which is no mapping of settings: see {at}"),
+                "YAML with one setting a line, such as `cpu_percent_max: 80`, and no key twice",
+                "mend that line",
             );
             return origins;
         }
     };
-    for (key, value) in keys {
-        let line = value.referenced.line();
+    for (key, (line, value)) in keys {
         let at = format!("{place} line {line}");
+        let shown = shown(&key);
         let Some((_, input)) = KEYS.iter().find(|(known, _)| *known == key) else {
             let mend =
                 suggest::nearest(&key.replace('-', "_"), KEYS.iter().map(|(known, _)| *known));
             wrong.push(
                 "config",
-                &format!("`{key}` in {at}"),
+                &format!("{shown} in {at}"),
                 "a setting that is known",
                 &mend.map_or_else(
                     || "leave it out; docs/preflight.md lists every setting".to_owned(),
@@ -83,7 +88,7 @@ pub fn apply(
             );
             continue;
         };
-        match as_input(&value.value) {
+        match value {
             Some(text) => {
                 let variable = format!("INPUT_{}", input.replace('-', "_").to_ascii_uppercase());
                 if environment.get(&variable).is_none() {
@@ -93,7 +98,7 @@ pub fn apply(
             }
             None => wrong.push(
                 "config",
-                &format!("`{key}` in {at}, a mapping or a list of such"),
+                &format!("{shown} in {at}, a mapping or a list of such"),
                 "one value, or a list of values",
                 "write `key: value` or `key: [one, two]`",
             ),
@@ -102,40 +107,100 @@ pub fn apply(
     origins
 }
 
-/// A value as an input would hold it; lists a line each.
-fn as_input(value: &Value) -> Option<String> {
-    match value {
-        Value::Null => Some(String::new()),
-        Value::Bool(value) => Some(value.to_string()),
-        Value::Number(value) => Some(value.to_string()),
-        Value::String(value) => Some(value.clone()),
-        Value::Array(items) => {
-            let scalars: Option<Vec<String>> = items
-                .iter()
-                .map(|item| match item {
-                    Value::Array(_) | Value::Object(_) => None,
-                    scalar => as_input(scalar),
-                })
-                .collect();
-            Some(scalars?.join("\n"))
+/// Each key with its line and its value as an input would hold it: lists a line each, nothing for what no input holds.
+/// The error is the place.
+type Keys = BTreeMap<String, (u64, Option<String>)>;
+
+/// Reads twice: what kind each value is, and then the text of it. A number read as such would lose its last zero
+/// (`20.10`), and `no` would become `false`.
+fn parse(text: &str) -> Result<Keys, String> {
+    let place = |error: serde_saphyr::Error| {
+        error.location().map_or_else(
+            || "its beginning".to_owned(),
+            |at| format!("line {}, column {}", at.line(), at.column()),
+        )
+    };
+    if text.lines().all(|line| {
+        let line = line.trim();
+        line.is_empty() || line.starts_with('#') || line == "---"
+    }) {
+        return Ok(Keys::new());
+    }
+    let kinds: Option<BTreeMap<String, Spanned<Value>>> =
+        serde_saphyr::from_str(text).map_err(place)?;
+    let Some(kinds) = kinds else {
+        return Ok(Keys::new());
+    };
+    let texts = serde_saphyr::with_deserializer_from_str(text, |document| {
+        document.deserialize_map(Texts(&kinds))
+    })
+    .map_err(place)?;
+    Ok(texts)
+}
+
+/// The second reading.
+struct Texts<'a>(&'a BTreeMap<String, Spanned<Value>>);
+
+impl<'de> Visitor<'de> for Texts<'_> {
+    type Value = Keys;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("settings")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
+        let mut keys = Keys::new();
+        while let Some(key) = map.next_key::<String>()? {
+            let kind = self.0.get(&key);
+            let line = kind.map_or(0, |kind| kind.referenced.line());
+            let scalar = |value: &Value| !value.is_array() && !value.is_object();
+            let text = match kind.map(|kind| &kind.value) {
+                None | Some(Value::Null) => {
+                    map.next_value::<IgnoredAny>()?;
+                    Some(String::new())
+                }
+                Some(Value::Array(items)) if items.iter().all(scalar) => {
+                    Some(map.next_value::<Vec<String>>()?.join("\n"))
+                }
+                Some(value) if scalar(value) => Some(map.next_value::<String>()?),
+                Some(_) => {
+                    map.next_value::<IgnoredAny>()?;
+                    None
+                }
+            };
+            keys.insert(key, (line, text));
         }
-        Value::Object(_) => None,
+        Ok(keys)
+    }
+}
+
+/// A key as it may be shown: what no setting could be called may be anything.
+fn shown(key: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
+    if key.len() <= 40 && key.chars().all(plain) {
+        format!("`{key}`")
+    } else {
+        format!("a key of {} characters", key.chars().count())
     }
 }
 
 /// Text or a path: a text has a line break or `key: value`, which no sensible path has.
 fn text_of(config: &str, workspace: &Path, wrong: &mut WrongInputs) -> Option<(String, String)> {
     let trimmed = config.trim();
-    if trimmed.contains('\n') || trimmed.contains(": ") || trimmed.ends_with(':') {
+    let is_text = trimmed.contains('\n')
+        || trimmed.contains(": ")
+        || trimmed.ends_with(':')
+        || trimmed.starts_with(['#', '{', '[', '-']);
+    if is_text {
         return Some(("`config`".to_owned(), config.to_owned()));
     }
     let path: PathBuf = workspace.join(trimmed);
-    match std::fs::read_to_string(&path) {
+    match read(&path) {
         Ok(text) => Some((format!("`{trimmed}`"), text)),
-        Err(error) => {
+        Err(why) => {
             wrong.push(
                 "config",
-                &format!("`{trimmed}`, which cannot be read: {error}"),
+                &format!("`{trimmed}`, which cannot be read: {why}"),
                 "settings as YAML, or the path of such a file from the workspace",
                 "check the repository out first, or correct the path",
             );
@@ -144,8 +209,16 @@ fn text_of(config: &str, workspace: &Path, wrong: &mut WrongInputs) -> Option<(S
     }
 }
 
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+/// A regular file of a size that settings can have: nothing that never ends, nothing that waits for a writer.
+fn read(path: &Path) -> Result<String, String> {
+    let data = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    if !data.is_file() {
+        return Err("it is no regular file".to_owned());
+    }
+    if data.len() > LARGEST {
+        return Err(format!("it is larger than {LARGEST} bytes"));
+    }
+    std::fs::read_to_string(path).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -230,6 +303,38 @@ mod tests {
                 wrong.text()
             );
         }
+    }
+
+    #[test]
+    fn a_value_keeps_its_own_text() {
+        let text = "docker_version_min: 20.10\nbranches: [1.10, no, 0x10, '1_0']\n";
+        let (environment, _, wrong) = applied(text, &[]);
+        assert!(wrong.is_empty(), "{}", wrong.text());
+        assert_eq!(environment.get("INPUT_DOCKER_VERSION_MIN"), Some("20.10"));
+        assert_eq!(
+            environment.get("INPUT_BRANCHES"),
+            Some("1.10\nno\n0x10\n1_0")
+        );
+    }
+
+    #[test]
+    fn what_a_wrong_file_holds_is_not_repeated() {
+        for text in [
+            "canary-7f3a\nx",
+            "root:canary-7f3a:0\nb:c\n",
+            "\"canary 7f3a\": 1\n",
+            "- canary-7f3a\n",
+        ] {
+            let (_, _, wrong) = applied(text, &[]);
+            assert!(!wrong.is_empty(), "{text:?}");
+            assert!(!wrong.text().contains("canary"), "{}", wrong.text());
+        }
+    }
+
+    #[test]
+    fn what_never_ends_is_not_read() {
+        let (_, _, wrong) = applied("/dev/zero", &[]);
+        assert!(wrong.text().contains("no regular file"), "{}", wrong.text());
     }
 
     #[test]
