@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use probes::{
     resolver::ResolveError,
     sweep::{HostState, Swept},
-    tcp::TcpError,
+    tcp::{ConnectFailure, TcpError},
 };
 
 use crate::{Finding, Part, Status};
@@ -74,7 +74,10 @@ pub fn targets(
         .iter()
         .map(|(target, swept)| {
             let (status, seen) = reached(swept);
-            part(target.shown(), status, seen)
+            Part {
+                mend: mend(target, swept),
+                ..part(target.shown(), status, seen)
+            }
         })
         .collect();
     parts.extend(unasked.iter().map(|host| {
@@ -83,28 +86,26 @@ pub fn targets(
         } else {
             Status::Unknown
         };
-        part(host.name.clone(), status, host.why.clone())
+        Part {
+            mend: host.mend().to_owned(),
+            ..part(host.name.clone(), status, host.why.clone())
+        }
     }));
     let count = |status: Status| parts.iter().filter(|part| part.status == status).count();
     let (failed, unknown, all) = (count(Status::Fail), count(Status::Unknown), parts.len());
+    let are = if failed == 1 { "is" } else { "are" };
     let seen = match (failed, unknown) {
         (0, 0) => format!("all {all} targets are reachable"),
         (0, _) => format!("{unknown} of {all} targets could not be asked"),
-        (_, 0) => format!("{failed} of {all} targets are not reachable"),
-        _ => format!("{failed} of {all} targets are not reachable, {unknown} could not be asked"),
+        (_, 0) => format!("{failed} of {all} targets {are} not reachable"),
+        _ => {
+            format!("{failed} of {all} targets {are} not reachable, {unknown} could not be asked")
+        }
     };
     let finding = match (failed, unknown) {
         (0, 0) => Finding::pass(seen, wanted),
-        (0, _) => Finding::unknown(
-            seen,
-            wanted,
-            "give the host an `ansible_host` and `ansible_port` that can be read, or reach it in a check of your own",
-        ),
-        _ => Finding::fail(
-            seen,
-            wanted,
-            "start the host, or open its port for this runner; take a host that is meant to be away out of the inventory",
-        ),
+        (0, _) => Finding::unknown(seen, wanted, mends(&parts, Status::Unknown)),
+        _ => Finding::fail(seen, wanted, mends(&parts, Status::Fail)),
     };
     finding.counted(parts)
 }
@@ -117,6 +118,74 @@ fn part(subject: String, status: Status, seen: String) -> Part {
         mend: String::new(),
     }
 }
+
+impl Unasked {
+    fn mend(&self) -> &'static str {
+        if self.on_purpose {
+            return "";
+        }
+        "give the host an `ansible_host` and `ansible_port` that can be read, or reach it in a check of your own"
+    }
+}
+
+/// What the parts of `status` ask for, each mend once, in the order of the parts.
+fn mends(parts: &[Part], status: Status) -> String {
+    let mut told: Vec<&str> = Vec::new();
+    for part in parts.iter().filter(|part| part.status == status) {
+        if !part.mend.is_empty() && !told.contains(&part.mend.as_str()) {
+            told.push(&part.mend);
+        }
+    }
+    told.join("; ")
+}
+
+/// What to do about a target, by what was seen of it; empty where it is reachable.
+fn mend(target: &Target, swept: &Swept) -> String {
+    let attempts = match &swept.tcp {
+        Ok(_) => return String::new(),
+        Err(TcpError::Resolve(error)) if error.is_definite() => {
+            return "correct the name that does not resolve (see network.dns)".to_owned();
+        }
+        Err(TcpError::Resolve(_)) => {
+            return "look at the name servers (see network.dns)".to_owned();
+        }
+        Err(TcpError::NotTried { .. }) => return MORE_FILES.to_owned(),
+        Err(TcpError::Unconnected { attempts, .. }) => attempts,
+    };
+    let any = |is: fn(ConnectFailure) -> bool| attempts.iter().any(|one| is(one.failure));
+    if any(|failure| failure == ConnectFailure::Refused) {
+        return "start the service behind the closed port, or correct the port".to_owned();
+    }
+    if any(|failure| {
+        matches!(
+            failure,
+            ConnectFailure::TimedOut(_) | ConnectFailure::HostUnreachable
+        )
+    }) {
+        if swept.state == HostState::Up {
+            return "open the port for this runner in the firewall: the host itself is up"
+                .to_owned();
+        }
+        let away = match target.alias {
+            Some(_) => "; take a host that is meant to be away out of the inventory",
+            None => "",
+        };
+        return format!("start the silent host, or open the firewall for this runner{away}");
+    }
+    if any(|failure| failure == ConnectFailure::NetworkUnreachable) {
+        return "give this runner a route to the target's network".to_owned();
+    }
+    if any(|failure| failure == ConnectFailure::Forbidden) {
+        return "let this runner's own firewall pass connections to the target".to_owned();
+    }
+    if any(|failure| matches!(failure, ConnectFailure::Exhausted(_))) {
+        return MORE_FILES.to_owned();
+    }
+    "look at the host and at the way to it".to_owned()
+}
+
+const MORE_FILES: &str =
+    "raise this runner's limit of open files (`ulimit -n`), or end what holds its sockets";
 
 fn reached(swept: &Swept) -> (Status, String) {
     let error = match &swept.tcp {
@@ -142,14 +211,34 @@ fn reached(swept: &Swept) -> (Status, String) {
     (status, format!("{}{host}", words(&swept.host, error)))
 }
 
-/// The error without what the subject beside it says already: the only address of a target that is one.
+/// The error without what the subject beside it says already: the host, and the port of each address.
 fn words(host: &str, error: &TcpError) -> String {
     match error {
-        TcpError::Unconnected { attempts, .. } => match attempts.as_slice() {
-            [only] if host.parse() == Ok(only.address.ip()) => only.failure.to_string(),
-            _ => format!("failed to {error}"),
-        },
-        _ => format!("failed to {error}"),
+        TcpError::Unconnected { attempts, .. } => {
+            let told: Vec<String> = attempts
+                .iter()
+                .map(|one| {
+                    let address = one.address.ip();
+                    if host.parse() == Ok(address) {
+                        one.failure.to_string()
+                    } else {
+                        format!("{address} {}", one.failure)
+                    }
+                })
+                .collect();
+            told.join(", ")
+        }
+        TcpError::Resolve(error) => unresolved(error),
+        TcpError::NotTried { .. } => "no file descriptor was free in time".to_owned(),
+    }
+}
+
+/// The error without the name, which the subject beside it says already.
+fn unresolved(error: &ResolveError) -> String {
+    let text = error.to_string();
+    match (error, text.split_once(": ")) {
+        (ResolveError::Configuration { .. }, _) | (_, None) => format!("failed to {text}"),
+        (_, Some((_, reason))) => reason.to_owned(),
     }
 }
 
@@ -181,7 +270,7 @@ pub fn dns(asked: &[(Target, Swept)], servers: &[std::net::SocketAddr]) -> Findi
                 } else {
                     Status::Unknown
                 },
-                format!("failed to {error}"),
+                unresolved(error),
             ),
             _ => part(target.host.clone(), Status::Pass, "resolved".to_owned()),
         })
@@ -206,8 +295,9 @@ pub fn dns(asked: &[(Target, Swept)], servers: &[std::net::SocketAddr]) -> Findi
     } else {
         "look at the name servers of /etc/resolv.conf: whether they run, and whether this runner reaches them (UDP port 53)"
     };
+    let do_not = if failed == 1 { "does not" } else { "do not" };
     Finding::fail(
-        format!("{failed} of {all} names do not resolve{by}"),
+        format!("{failed} of {all} names {do_not} resolve{by}"),
         wanted,
         mend,
     )
@@ -218,10 +308,7 @@ pub fn dns(asked: &[(Target, Swept)], servers: &[std::net::SocketAddr]) -> Findi
 mod tests {
     use std::net::SocketAddr;
 
-    use probes::{
-        sweep::Open,
-        tcp::{Attempt, ConnectFailure},
-    };
+    use probes::{sweep::Open, tcp::Attempt};
 
     use super::*;
 
@@ -316,6 +403,57 @@ mod tests {
     }
 
     #[test]
+    fn each_cause_has_its_own_mend_and_targets_no_word_of_an_inventory() {
+        let silent = ConnectFailure::TimedOut(Duration::from_secs(5));
+        for (target, word) in [
+            (shut("a", ConnectFailure::Refused, HostState::Up), "service"),
+            (shut("a", silent, HostState::Down), "start the silent host"),
+            (shut("a", silent, HostState::Up), "open the port"),
+            (
+                shut("a", ConnectFailure::NetworkUnreachable, HostState::Down),
+                "route",
+            ),
+            (unresolved("a", true), "correct the name"),
+            (unresolved("a", false), "name servers"),
+        ] {
+            let finding = judged(&[target], &[]);
+            assert!(finding.mend.contains(word), "{word}: {finding:?}");
+            assert!(!finding.mend.contains("inventory"), "{finding:?}");
+        }
+        let (mut target, swept) = shut("a", silent, HostState::Down);
+        target.alias = Some("web1".to_owned());
+        let finding = judged(
+            &[
+                (target, swept),
+                shut("b", ConnectFailure::Refused, HostState::Up),
+                shut("c", ConnectFailure::Refused, HostState::Up),
+                open("d"),
+            ],
+            &[],
+        );
+        assert!(finding.mend.contains("out of the inventory"), "{finding:?}");
+        assert_eq!(finding.mend.matches("closed port").count(), 1);
+        let passing = finding.parts.last().map(|part| part.mend.as_str());
+        assert_eq!(passing, Some(""));
+    }
+
+    #[test]
+    fn a_part_does_not_name_its_subject_again() {
+        let (target, swept) = shut("192.0.2.7", ConnectFailure::Refused, HostState::Up);
+        let finding = judged(&[(target, swept), open("web1")], &[]);
+        assert_eq!(finding.seen, "1 of 2 targets is not reachable");
+        assert_eq!(
+            finding.parts[0].seen,
+            "refused (the host is up, the port is closed)"
+        );
+        let named = judged(&[shut("web1", ConnectFailure::Refused, HostState::Up)], &[]);
+        assert_eq!(
+            named.seen,
+            "web1:22: 192.0.2.7 refused (the host is up, the port is closed)"
+        );
+    }
+
+    #[test]
     fn a_host_that_cannot_be_decided_is_shown_and_unknown() {
         let unasked = |name: &str, on_purpose| Unasked {
             name: name.to_owned(),
@@ -343,10 +481,9 @@ mod tests {
         let asked = [unresolved("wbe1.example", true), open("192.0.2.7")];
         assert_eq!(judged(&asked, &[]).status, Status::Fail);
         let finding = dns(&asked, &[]);
-        assert!(
-            finding.seen.starts_with("wbe1.example: failed to "),
-            "{}",
-            finding.seen
+        assert_eq!(
+            finding.seen,
+            "wbe1.example: no such name, says name server 192.0.2.53:53"
         );
     }
 
