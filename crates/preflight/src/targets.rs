@@ -8,7 +8,7 @@ use std::{
 };
 
 use actions_kit::Environment;
-use inventory::{Address, Options, Reader};
+use inventory::{Address, Inventory, Options, Reader};
 use preflight::{
     Finding, Part, Status,
     checks::network::{self, Target, Unasked},
@@ -21,6 +21,9 @@ use tokio::time::Instant;
 
 /// How long reading the inventories may take.
 const READING: Duration = Duration::from_secs(30);
+
+/// How the inventory crate begins the note on an `ansible-inventory` that failed, before the reason.
+const ANSIBLE_FAILED: &str = "read without ansible-inventory, which ";
 
 /// Variables that other clients take a proxy from.
 const PROXIES: &[&str] = &[
@@ -95,6 +98,7 @@ pub(crate) async fn reach(what: ToReach) -> (Finding, Finding) {
         server(what.server.as_deref(), &resolver, what.timeout).await
     };
     let targets = network::targets(&asked, &listed.unasked, what.timeout, what.proxied);
+    let targets = with_noted(targets, listed.noted);
     (dns, with_broken(targets, listed.broken))
 }
 
@@ -104,6 +108,8 @@ struct Listed {
     asked: Vec<Target>,
     unasked: Vec<Unasked>,
     broken: Vec<Part>,
+    /// What the readers passed over or took another way.
+    noted: Vec<Part>,
 }
 
 async fn read(what: &ToReach, reader: Reader) -> Listed {
@@ -115,7 +121,7 @@ async fn read(what: &ToReach, reader: Reader) -> Listed {
             environment: what.environment.clone(),
         };
         match inventory::read(path, options).await {
-            Ok(inventory) => inventory.hosts.into_iter().for_each(|host| listed.add(host)),
+            Ok(inventory) => listed.take(&path.display().to_string(), inventory),
             Err(error) => listed.broken.push(Part {
                 subject: path.display().to_string(),
                 status: Status::Fail,
@@ -129,8 +135,46 @@ async fn read(what: &ToReach, reader: Reader) -> Listed {
 }
 
 impl Listed {
-    fn add(&mut self, host: inventory::Host) {
+    /// Every host of the inventory `name`; none at all is as good as an inventory that cannot be read.
+    fn take(&mut self, name: &str, inventory: Inventory) {
+        if inventory.hosts.is_empty() {
+            let mut seen = "the inventory names no host".to_owned();
+            for note in &inventory.notes {
+                seen.push_str("; ");
+                seen.push_str(note);
+            }
+            self.broken.push(Part {
+                subject: name.to_owned(),
+                status: Status::Fail,
+                seen,
+                mend: "name the hosts in the inventory, or take it out of `inventory`".to_owned(),
+            });
+            return;
+        }
+        let failed = inventory
+            .notes
+            .iter()
+            .find_map(|note| note.strip_prefix(ANSIBLE_FAILED));
+        for host in inventory.hosts {
+            self.add(host, failed);
+        }
+        self.noted.extend(inventory.notes.iter().map(|note| Part {
+            subject: name.to_owned(),
+            status: Status::Warn,
+            seen: note.clone(),
+            mend: "mend the inventory, so that nothing in it is passed over; `ansible-inventory --list -i` shows what Ansible makes of it"
+                .to_owned(),
+        }));
+    }
+
+    /// `failed`: what became of `ansible-inventory`, where it was run in vain.
+    fn add(&mut self, host: inventory::Host, failed: Option<&str>) {
+        // Only a source that Ansible alone can read is in no group.
+        let only_ansibles = host.groups.is_empty();
         let (why, on_purpose) = match host.address {
+            Address::Undecided { .. } if only_ansibles && let Some(failed) = failed => {
+                (format!("ansible-inventory was run, and {failed}"), false)
+            }
             Address::Target(target) => {
                 self.asked.push(Target {
                     alias: Some(host.name),
@@ -199,7 +243,13 @@ async fn server(url: Option<&str>, resolver: &Resolver, timeout: Duration) -> Fi
         return Finding::pass("no target has a name", WANTED);
     };
     match resolver.addresses(&name, Instant::now() + timeout).await {
-        Ok(addresses) => Finding::pass(format!("{name} has {} addresses", addresses.len()), WANTED),
+        Ok(addresses) => {
+            let told = match addresses.len() {
+                1 => format!("{name} has 1 address"),
+                several => format!("{name} has {several} addresses"),
+            };
+            Finding::pass(told, WANTED)
+        }
         Err(error) => Finding::fail(
             format!("failed to {error}"),
             WANTED,
@@ -208,13 +258,27 @@ async fn server(url: Option<&str>, resolver: &Resolver, timeout: Duration) -> Fi
     }
 }
 
+/// Shows what was noted, as a warning where nothing is worse.
+fn with_noted(mut targets: Finding, noted: Vec<Part>) -> Finding {
+    let Some(first) = noted.first() else {
+        return targets;
+    };
+    targets.status = targets.status.max(Status::Warn);
+    if targets.mend.is_empty() {
+        targets.mend.clone_from(&first.mend);
+    }
+    let mut parts = std::mem::take(&mut targets.parts);
+    parts.extend(noted);
+    targets.with_parts(parts)
+}
+
 fn with_broken(mut targets: Finding, broken: Vec<Part>) -> Finding {
     if broken.is_empty() {
         return targets;
     }
     let words = match broken.as_slice() {
         [only] => only.told(),
-        _ => format!("{} inventories cannot be read", broken.len()),
+        _ => format!("{} inventories cannot be used", broken.len()),
     };
     targets.seen = match targets.parts.len() {
         0 => words,
@@ -227,4 +291,88 @@ fn with_broken(mut targets: Finding, broken: Vec<Part>) -> Finding {
     let mut parts = std::mem::take(&mut targets.parts);
     parts.extend(broken);
     targets.with_parts(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    async fn reached(inventory: PathBuf, path: &str) -> Finding {
+        let what = ToReach {
+            inventories: vec![inventory],
+            targets: Vec::new(),
+            server: None,
+            timeout: Duration::from_secs(1),
+            proxied: false,
+            environment: vec![("PATH".into(), path.into())],
+        };
+        reach(what).await.1
+    }
+
+    fn executable(path: &std::path::Path, text: &str) {
+        // Another process writes it: a file that this one had open for writing while a parallel test starts a program
+        // could not be run (`ETXTBSY`).
+        let text = format!("printf '%s\\n' '#!/bin/sh' '{text}' > \"$0\"");
+        let written = std::process::Command::new("sh")
+            .args(["-c", &text])
+            .arg(path)
+            .status()
+            .unwrap();
+        assert!(written.success());
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_inventory_without_a_host_fails_with_its_mend() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("empty"), "").unwrap();
+        std::fs::write(at("comments"), "# web1\n\n; web2\n").unwrap();
+        std::fs::create_dir(at("folder")).unwrap();
+        for name in ["empty", "comments", "folder"] {
+            let finding = reached(at(name), "/nowhere").await;
+            assert_eq!(finding.status, Status::Fail, "{finding:?}");
+            assert!(finding.seen.contains("names no host"), "{finding:?}");
+            assert!(finding.mend.contains("name the hosts"), "{finding:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_reader_passed_over_is_a_warning() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("hosts"), "here ansible_connection=local\n").unwrap();
+        assert_eq!(
+            reached(folder.path().to_owned(), "/nowhere").await.status,
+            Status::Pass
+        );
+        std::fs::write(at("more.ini"), "web1\n").unwrap();
+        let finding = reached(folder.path().to_owned(), "/nowhere").await;
+        assert_eq!(finding.status, Status::Warn, "{finding:?}");
+        assert!(finding.parts[0].seen.contains("more.ini"), "{finding:?}");
+    }
+
+    #[tokio::test]
+    async fn a_program_that_ansible_ran_in_vain_is_not_said_to_want_ansible() {
+        let folder = tempfile::tempdir().unwrap();
+        let bin = folder.path().join("bin");
+        std::fs::create_dir(&bin).unwrap();
+        let source = folder.path().join("hosts");
+        executable(&source, "sleep 100");
+        let path = format!("{}:/usr/bin:/bin", bin.display());
+        let without = reached(source.clone(), "/nowhere").await;
+        assert_eq!(without.status, Status::Unknown, "{without:?}");
+        assert!(without.seen.contains("install Ansible"), "{without:?}");
+        executable(&bin.join("ansible-inventory"), "exit 7");
+        let finding = reached(source, &path).await;
+        assert_eq!(finding.status, Status::Unknown, "{finding:?}");
+        let told = &finding.parts[0].seen;
+        assert!(told.contains("was run, and failed to"), "{finding:?}");
+        assert!(
+            !format!("{finding:?}").contains("install Ansible"),
+            "{finding:?}"
+        );
+    }
 }
