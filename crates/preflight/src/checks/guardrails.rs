@@ -173,7 +173,8 @@ fn found(
     let part = |subject: String, holds: bool, seen: String, mend: &str| {
         let (status, seen, mend) = match (holds, &hidden) {
             (true, _) => (Status::Pass, seen, String::new()),
-            (false, Some((why, mend))) => (Status::Unknown, why.clone(), mend.clone()),
+            // Why is said once, by the finding.
+            (false, Some(_)) => (Status::Unknown, "not known".to_owned(), String::new()),
             (false, None) => (Status::Fail, seen, mend.to_owned()),
         };
         Part {
@@ -237,7 +238,7 @@ fn found(
         )
     } else if let (false, Some((why, mend))) = (open.is_empty(), hidden) {
         Finding::unknown(
-            format!("of {branch} it is not known: {}; {why}", names.join(", ")),
+            format!("not known of {branch}: {}; {why}", names.join(", ")),
             text,
             mend,
         )

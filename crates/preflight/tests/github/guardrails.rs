@@ -145,7 +145,15 @@ async fn protection_that_cannot_be_read_is_unknown() {
         .await
         .has(BRANCH, open)
         .await;
-    assert_eq!(protected(&play, None).await.status, Status::Unknown);
+    let finding = protected(&play, None).await;
+    assert_eq!(finding.status, Status::Unknown);
+    let told = format!("{finding:?}");
+    assert_eq!(told.matches("failed to").count(), 1, "{told}");
+    assert!(
+        !told.contains("no rule") && !told.contains("ruleset"),
+        "{told}"
+    );
+    assert!(finding.mend.contains("run it again"), "{told}");
     let play = Play::start().await.has(RULES, json!([])).await;
     let finding = protected(&play, Some(&play.client())).await;
     assert_eq!(
