@@ -10,6 +10,9 @@ use super::{
 };
 use crate::{Finding, Part, Status};
 
+const REACH_THE_STORE: &str =
+    "look whether this runner reaches the store, and whether the job has `contents: write`";
+
 /// What is known of the lease.
 #[derive(Clone, Debug)]
 pub enum Lease<'a> {
@@ -48,8 +51,7 @@ pub fn active(
             subject: "the lease".to_owned(),
             status: Status::Unknown,
             seen: (*why).to_owned(),
-            mend: "look whether this runner reaches the store, and whether the job has `contents: write`"
-                .to_owned(),
+            mend: REACH_THE_STORE.to_owned(),
         }),
         Lease::None => {}
     }
@@ -135,7 +137,7 @@ pub fn queue(
             Some(judge_depth(waiting, most))
         }
         Lease::Lost(why) => Some((
-            Finding::unknown(*why, format!("at most {most} waiting"), ""),
+            Finding::unknown(*why, format!("at most {most} waiting"), REACH_THE_STORE),
             0,
         )),
         Lease::None => None,
@@ -221,6 +223,13 @@ mod tests {
         assert_eq!(finding.status, Status::Unknown);
         assert_eq!(finding.parts[0].seen, "no answer");
         assert!(finding.mend.contains("contents: write"), "{}", finding.mend);
+    }
+
+    #[test]
+    fn a_queue_in_a_store_that_cannot_be_asked_is_mended_at_the_store() {
+        let finding = queue(&Lease::Lost("no answer"), None, None, 3);
+        assert_eq!(finding.status, Status::Unknown);
+        assert!(finding.mend.contains("reaches the store"), "{finding:?}");
     }
 
     #[test]
