@@ -151,7 +151,7 @@ fn judged_disk(min_gb: f64, path: &Path, answer: &Result<Disk, HostError>) -> Pa
                 ),
                 _ => (Status::Unknown, format!("look at {shown} with `df -h`")),
             };
-            return part(status, format!("failed to {error}"), mend);
+            return part(status, words(error), mend);
         }
     };
     let mount = disk.mount.display();
@@ -180,6 +180,17 @@ fn judged_disk(min_gb: f64, path: &Path, answer: &Result<Disk, HostError>) -> Pa
         return part(Status::Fail, seen, mend);
     }
     part(Status::Pass, seen, String::new())
+}
+
+/// The error without the path, which the subject beside it says already.
+fn words(error: &HostError) -> String {
+    match error {
+        HostError::NoSuchPath { .. } => "there is no such path".to_owned(),
+        HostError::NoPermission { .. } => "this user may not look at it".to_owned(),
+        HostError::TimedOut { .. } => "its file system did not answer in time".to_owned(),
+        HostError::Path { source, .. } => format!("cannot be looked at: {source}"),
+        _ => format!("failed to {error}"),
+    }
 }
 
 fn unmeasured(error: &HostError, wanted: String) -> Finding {

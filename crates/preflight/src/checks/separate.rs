@@ -34,7 +34,7 @@ pub fn separate(me: &Party, state: Option<&DeploymentState>, is_act: bool) -> Fi
         .iter()
         .map(|other| {
             let (status, seen) = if other.boot_id == me.boot_id {
-                (Status::Fail, "on this very host")
+                (Status::Fail, "on this host too")
             } else if other.boot_id.is_empty() {
                 (Status::Unknown, "announced no boot id")
             } else {
@@ -55,7 +55,7 @@ pub fn separate(me: &Party, state: Option<&DeploymentState>, is_act: bool) -> Fi
             WANTED,
             "nothing: this is a trial",
         ),
-        Some(Status::Fail) => Finding::fail("shares this host", WANTED, MEND),
+        Some(Status::Fail) => Finding::fail("one host for several candidates", WANTED, MEND),
         Some(Status::Unknown) => Finding::unknown("cannot be told", WANTED, MEND),
         _ => Finding::pass("on hosts of their own", WANTED),
     };
