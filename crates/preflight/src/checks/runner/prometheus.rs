@@ -14,6 +14,9 @@ use crate::{Finding, Part, Status};
 /// minutes.
 const STALE: f64 = 120.0;
 
+/// What a percentage may exceed 100 by and still be a rounding of the exporter's, and no nonsense.
+const ROUNDING: f64 = 10.0;
+
 /// Whether a number is as wanted.
 #[derive(Clone, Copy)]
 enum Wanted {
@@ -22,8 +25,8 @@ enum Wanted {
 }
 
 /// `runner.prometheus`: whether `runner_status` of the runner `name` is 1, and its CPU and memory use in percent are
-/// below the two `limits`, as the Prometheus at `url` has them. What is absent, not a number, older than two minutes by
-/// Prometheus' own clock, or contradicts itself over several series, is `unknown`.
+/// below the two `limits`, as the Prometheus at `url` has them. What is absent, no number or none that can be, more
+/// than two minutes away from now by Prometheus' own clock, or contradicts itself over several series, is `unknown`.
 ///
 /// `auth` is `user:password`, or a bearer token.
 pub async fn prometheus(
@@ -103,7 +106,8 @@ fn together(parts: Vec<Part>, wanted: String) -> Finding {
         .map(|part| format!("{} {}", part.subject, part.seen))
         .collect();
     let seen = seen.join(", ");
-    let worst = parts.iter().max_by_key(|part| part.status);
+    // The first of equals: what the runner's status asks for comes before what its load does.
+    let worst = parts.iter().rev().max_by_key(|part| part.status);
     let mend = worst.map(|part| part.mend.clone()).unwrap_or_default();
     match worst.map(|part| part.status) {
         Some(Status::Pass) => Finding::pass(seen, wanted),
@@ -142,12 +146,18 @@ fn judged(metric: &'static str, is: Wanted, values: &Answered, ages: &Answered) 
         .collect();
     let fresh: Vec<f64> = aged
         .iter()
-        .filter(|(_, age)| age.is_some_and(|age| age <= STALE))
+        .filter(|(_, age)| age.is_some_and(|age| (-STALE..=STALE).contains(&age)))
         .map(|(value, _)| *value)
         .collect();
     if fresh.is_empty() {
         let newest = aged.iter().filter_map(|(_, age)| *age).reduce(f64::min);
         let seen = match newest {
+            Some(age) if age < 0.0 => {
+                let seen = format!("is dated {:.0} s in the future", -age);
+                let clocks =
+                    "set the clocks of the runner and of Prometheus' host right (`timedatectl`)";
+                return part(Status::Unknown, seen, clocks);
+            }
             Some(age) => format!("is stale: {age:.0} s old"),
             None => "is of an unknown age".to_owned(),
         };
@@ -155,6 +165,14 @@ fn judged(metric: &'static str, is: Wanted, values: &Answered, ages: &Answered) 
     }
     if fresh.iter().any(|value| value.is_nan()) {
         return part(Status::Unknown, "is NaN".to_owned(), exporter);
+    }
+    let sensible = |value: &&f64| value.is_finite() && (0.0..=100.0 + ROUNDING).contains(*value);
+    if let Some(odd) = fresh.iter().find(|value| !sensible(value)) {
+        return part(
+            Status::Unknown,
+            format!("is {}, which makes no sense", listed(&[*odd])),
+            "see what the runner's exporter measures: its /metrics, and the rules of Prometheus that rename or compute",
+        );
     }
     let well = |value: &f64| match is {
         Wanted::One => *value == 1.0,

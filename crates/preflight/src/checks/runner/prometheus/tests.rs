@@ -50,6 +50,50 @@ fn what_is_absent_stale_or_no_number_is_unknown() {
 }
 
 #[test]
+fn what_cannot_be_a_percentage_or_is_of_tomorrow_is_unknown() {
+    let judge = |value, age| {
+        judged(
+            "runner_cpu_usage_percent",
+            Wanted::Below(80.0),
+            &answered(&[("a", value)]),
+            &answered(&[("a", age)]),
+        )
+    };
+    for odd in [-1.0, 900.0, f64::INFINITY, f64::NEG_INFINITY] {
+        let part = judge(odd, 5.0);
+        assert_eq!(part.status, Status::Unknown, "{part:?}");
+        assert!(part.seen.contains("makes no sense"), "{part:?}");
+    }
+    assert_eq!(judge(100.4, 5.0).status, Status::Fail);
+    assert_eq!(judge(50.0, -120.0).status, Status::Pass);
+    let part = judge(50.0, -121.0);
+    assert_eq!(part.status, Status::Unknown, "{part:?}");
+    assert_eq!(part.seen, "is dated 121 s in the future");
+    assert!(part.mend.contains("clocks"), "{part:?}");
+}
+
+#[test]
+fn a_runner_that_is_down_and_busy_is_mended_at_its_service() {
+    let part = |metric, is, value| {
+        judged(
+            metric,
+            is,
+            &answered(&[("a", value)]),
+            &answered(&[("a", 5.0)]),
+        )
+    };
+    let finding = together(
+        vec![
+            part("runner_status", Wanted::One, 0.0),
+            part("runner_cpu_usage_percent", Wanted::Below(80.0), 95.0),
+        ],
+        String::new(),
+    );
+    assert_eq!(finding.status, Status::Fail);
+    assert!(finding.mend.contains("service"), "{finding:?}");
+}
+
+#[test]
 fn several_series_count_where_they_agree_and_old_ones_do_not() {
     let fresh = [("a", 5.0), ("b", 5.0)];
     assert_eq!(status(&[("a", 1.0), ("b", 1.0)], &fresh), Status::Pass);
