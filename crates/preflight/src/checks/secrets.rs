@@ -1,6 +1,7 @@
 //! `secrets.present` and `secrets.age`: that every secret is handed to the step, and was changed not too long ago.
 //! Neither sees a value: the one is told whether there is one, the other asks GitHub for dates.
 
+use chrono::{DateTime, Utc};
 use github::{Client, GitHubError, Secret};
 
 use super::unanswered;
@@ -15,6 +16,8 @@ pub enum SecretSeen {
     Set,
     /// It is set, and empty: what GitHub makes of a secret that is not there for the job.
     Empty,
+    /// It is set, and holds nothing but white space.
+    Blank,
     /// There is no such variable.
     Missing,
 }
@@ -34,6 +37,11 @@ pub fn present(names: &[String], lookup: impl Fn(&str) -> SecretSeen) -> Finding
                         "create {name} in the environment that the job names, or in the repository, and look that \
                          the step's `env:` says {line}; an environment's secret needs `environment:` in the job"
                     ),
+                ),
+                SecretSeen::Blank => (
+                    Status::Fail,
+                    "set, but only white space",
+                    format!("store the value of {name} in GitHub anew: what is there holds no visible character"),
                 ),
                 SecretSeen::Missing => (
                     Status::Fail,
@@ -112,26 +120,23 @@ pub async fn age(
         .iter()
         .zip(&found)
         .map(|(name, found)| {
-            let (status, seen) = match (found, &stopped) {
+            let (status, seen, mend) = match (found, &stopped) {
                 (Some((secret, level)), _) => {
                     let at = place(*level, environment);
                     judged(secret, &at, now.map(|now| now.timestamp()), max_days)
                 }
-                (None, Some(error)) => (Status::Unknown, format!("failed to {error}")),
+                (None, Some(error)) => (
+                    Status::Unknown,
+                    format!("failed to {error}"),
+                    unanswered::mend(error),
+                ),
                 (None, None) => (
                     Status::Unknown,
                     "GitHub has no secret of this name for the repository: it has another name there, or comes from \
                      elsewhere"
                         .to_owned(),
+                    format!("name it in GitHub as the step's variable is named, or take {name} out of `checks`' reach"),
                 ),
-            };
-            let mend = match (status, &stopped) {
-                (Status::Fail, _) => format!("rotate {name}, and store the new value in GitHub"),
-                (Status::Unknown, Some(error)) => unanswered::mend(error),
-                (Status::Unknown, None) => {
-                    format!("name it in GitHub as the step's variable is named, or take {name} out of `checks`' reach")
-                }
-                _ => String::new(),
             };
             Part {
                 subject: name.clone(),
@@ -141,7 +146,7 @@ pub async fn age(
             }
         })
         .collect();
-    summed(parts, wanted, stopped.as_ref())
+    summed(parts, wanted)
 }
 
 /// Fills in what is found at `level` and was not found above it. GitHub's names do not know case.
@@ -162,44 +167,77 @@ fn place(level: Level, environment: &str) -> String {
     }
 }
 
-fn judged(secret: &Secret, place: &str, now: Option<i64>, max_days: u32) -> (Status, String) {
-    let changed = secret.updated_at.or(secret.created_at);
-    let (Some(changed), Some(now)) = (changed, now) else {
+/// Whole days are compared, as they are told: one that is 90 days and an hour old is 90 days old.
+fn judged(
+    secret: &Secret,
+    place: &str,
+    now: Option<i64>,
+    max_days: u32,
+) -> (Status, String, String) {
+    let name = &secret.name;
+    // When it was first set says only that it is no older.
+    let no_older = |created: &DateTime<Utc>| {
+        now.is_some_and(|now| (now - created.timestamp()).div_euclid(DAY) <= i64::from(max_days))
+    };
+    let changed = secret.updated_at.or(secret.created_at.filter(no_older));
+    let Some(changed) = changed else {
         return (
             Status::Unknown,
-            format!("GitHub does not say when it was changed, or what time it is ({place})"),
+            format!("GitHub gives no date that can be read ({place})"),
+            format!(
+                "look at {name} in GitHub's settings, and store it anew where it has no date there"
+            ),
         );
     };
-    let age = now - changed.timestamp();
-    let seen = format!(
-        "{} days old, changed {} ({place})",
-        age.div_euclid(DAY).max(0),
-        changed.date_naive()
-    );
-    if age > i64::from(max_days) * DAY {
-        (Status::Fail, seen)
+    let Some(now) = now else {
+        return (
+            Status::Unknown,
+            format!("GitHub does not say what time it is ({place})"),
+            "look at the proxy between here and GitHub: its answers have no `Date`".to_owned(),
+        );
+    };
+    let date = changed.date_naive();
+    let days = (now - changed.timestamp()).div_euclid(DAY);
+    // Up to a day is what two clocks may differ by.
+    if days < -1 {
+        return (
+            Status::Unknown,
+            format!("changed {date}, which is in the future ({place})"),
+            format!(
+                "look at the clock of the server, and store {name} anew where its date stays wrong"
+            ),
+        );
+    }
+    let days = days.max(0);
+    let of = if days == 1 { "day" } else { "days" };
+    let seen = format!("{days} {of} old, changed {date} ({place})");
+    if days > i64::from(max_days) {
+        let mend = format!("rotate {name}, and store the new value in GitHub");
+        (Status::Fail, seen, mend)
     } else {
-        (Status::Pass, seen)
+        (Status::Pass, seen, String::new())
     }
 }
 
-fn summed(parts: Vec<Part>, wanted: String, stopped: Option<&GitHubError>) -> Finding {
+fn summed(parts: Vec<Part>, wanted: String) -> Finding {
     let count = |status: Status| parts.iter().filter(|p| p.status == status).count();
     let (old, unknown, all) = (count(Status::Fail), count(Status::Unknown), parts.len());
+    let are = if old == 1 { "is" } else { "are" };
     let finding = match (old, unknown) {
         (0, 0) => Finding::pass(format!("all {all} are young enough"), wanted),
         (0, _) => Finding::unknown(
             format!("the age of {unknown} of {all} is not known"),
             wanted,
-            stopped.map_or_else(
-                || "give the secrets in GitHub the names that the step's `env:` has".to_owned(),
-                unanswered::mend,
-            ),
+            parts
+                .iter()
+                .find(|part| part.status == Status::Unknown)
+                .map(|part| part.mend.clone())
+                .unwrap_or_default(),
         ),
         _ => Finding::fail(
             match unknown {
-                0 => format!("{old} of {all} are too old"),
-                _ => format!("{old} of {all} are too old, the age of {unknown} is not known"),
+                0 => format!("{old} of {all} {are} too old"),
+                _ => format!("{old} of {all} {are} too old, the age of {unknown} is not known"),
             },
             wanted,
             "rotate the secret, and store the new value in GitHub",

@@ -39,6 +39,10 @@ fn a_secret_that_is_set_empty_or_missing_is_told_apart_with_the_line_that_mends_
         finding.parts[2].subject, "A",
         "those that need a look come first"
     );
+    let finding = present(&names(&["A"]), |_| SecretSeen::Blank);
+    assert_eq!(finding.status, Status::Fail);
+    assert_eq!(finding.seen, "A: set, but only white space");
+    assert!(finding.mend.contains("store the value"), "{finding:?}");
     let finding = present(&names(&["A"]), |_| SecretSeen::Set);
     assert_eq!(finding.status, Status::Pass);
 }
@@ -62,7 +66,7 @@ async fn a_secret_is_as_old_as_it_is_at_the_level_that_wins_by_githubs_clock() {
     let client = play.client();
     let finding = aged(&client, &["DB", "api", "MAIL"]).await;
     assert_eq!(finding.status, Status::Fail);
-    assert_eq!(finding.seen, "1 of 3 are too old");
+    assert_eq!(finding.seen, "1 of 3 is too old");
     let (fresh, old, last) = (
         part(&finding, "DB"),
         part(&finding, "api"),
@@ -72,7 +76,7 @@ async fn a_secret_is_as_old_as_it_is_at_the_level_that_wins_by_githubs_clock() {
         fresh,
         (
             Status::Pass,
-            "1 days old, changed 2026-11-20 (environment production)"
+            "1 day old, changed 2026-11-20 (environment production)"
         )
     );
     assert_eq!(
@@ -87,6 +91,47 @@ async fn a_secret_is_as_old_as_it_is_at_the_level_that_wins_by_githubs_clock() {
         )
     );
     assert_eq!(client.requests_sent(), 3);
+}
+
+#[tokio::test]
+async fn whole_days_are_compared_and_a_date_that_cannot_be_is_unknown() {
+    let secret = |name: &str, at: &str| json!({"name": name, "updated_at": at});
+    let secrets = json!([
+        secret("LAST", "2026-08-23T11:59:30Z"),
+        secret("OLD", "2026-08-22T12:00:00Z"),
+        secret("SKEWED", "2026-11-22T12:00:00Z"),
+        secret("FUTURE", "2026-11-22T12:00:01Z"),
+        json!({"name": "ODD", "created_at": "2020-01-01T00:00:00Z", "updated_at": "soon"}),
+    ]);
+    let play = Play::start()
+        .await
+        .has(
+            OF_ENVIRONMENT,
+            json!({"total_count": 5, "secrets": secrets}),
+        )
+        .await;
+    let finding = aged(&play.client(), &["LAST", "OLD", "SKEWED", "FUTURE", "ODD"]).await;
+    assert_eq!(
+        part(&finding, "LAST"),
+        (
+            Status::Pass,
+            "90 days old, changed 2026-08-23 (environment production)"
+        )
+    );
+    assert_eq!(part(&finding, "OLD").0, Status::Fail);
+    assert_eq!(part(&finding, "SKEWED").0, Status::Pass);
+    let mend = |subject: &str| {
+        let mut parts = finding.parts.iter();
+        parts.find(|p| p.subject == subject).unwrap().mend.clone()
+    };
+    for (subject, seen, word) in [
+        ("FUTURE", "in the future", "clock"),
+        ("ODD", "no date", "settings"),
+    ] {
+        assert_eq!(part(&finding, subject).0, Status::Unknown);
+        assert!(part(&finding, subject).1.contains(seen), "{finding:?}");
+        assert!(mend(subject).contains(word), "{finding:?}");
+    }
 }
 
 #[tokio::test]
