@@ -155,10 +155,19 @@ impl Listed {
             .notes
             .iter()
             .find_map(|note| note.strip_prefix(ANSIBLE_FAILED));
+        let before = self.unasked.len();
         for host in inventory.hosts {
             self.add(host, failed);
         }
-        self.noted.extend(inventory.notes.iter().map(|note| Part {
+        // A source that says of itself that Ansible failed needs no note on it.
+        let told = self.unasked[before..]
+            .iter()
+            .any(|host| !host.mend.is_empty());
+        let notes = inventory
+            .notes
+            .iter()
+            .filter(|note| !(told && note.starts_with(ANSIBLE_FAILED)));
+        self.noted.extend(notes.map(|note| Part {
             subject: name.to_owned(),
             status: Status::Warn,
             seen: note.clone(),
@@ -171,10 +180,12 @@ impl Listed {
     fn add(&mut self, host: inventory::Host, failed: Option<&str>) {
         // Only a source that Ansible alone can read is in no group.
         let only_ansibles = host.groups.is_empty();
-        let (why, on_purpose) = match host.address {
-            Address::Undecided { .. } if only_ansibles && let Some(failed) = failed => {
-                (format!("ansible-inventory was run, and {failed}"), false)
-            }
+        let (why, mend, on_purpose) = match host.address {
+            Address::Undecided { .. } if only_ansibles && let Some(failed) = failed => (
+                format!("ansible-inventory was run, and {failed}"),
+                "run `ansible-inventory --list -i` with this inventory on this runner and mend what it says, or name the hosts in `targets`",
+                false,
+            ),
             Address::Target(target) => {
                 self.asked.push(Target {
                     alias: Some(host.name),
@@ -183,12 +194,13 @@ impl Listed {
                 });
                 return;
             }
-            Address::Undecided { why } => (why, false),
-            Address::Skipped { why } => (why, true),
+            Address::Undecided { why } => (why, "", false),
+            Address::Skipped { why } => (why, "", true),
         };
         self.unasked.push(Unasked {
             name: host.name,
             why,
+            mend: mend.to_owned(),
             on_purpose,
         });
     }
@@ -370,6 +382,8 @@ mod tests {
         assert_eq!(finding.status, Status::Unknown, "{finding:?}");
         let told = &finding.parts[0].seen;
         assert!(told.contains("was run, and failed to"), "{finding:?}");
+        assert_eq!(finding.parts.len(), 1, "{finding:?}");
+        assert!(finding.mend.contains("on this runner"), "{finding:?}");
         assert!(
             !format!("{finding:?}").contains("install Ansible"),
             "{finding:?}"

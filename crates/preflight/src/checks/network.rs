@@ -48,6 +48,8 @@ pub struct Unasked {
     pub name: String,
     /// Why it is not asked.
     pub why: String,
+    /// How to mend it, where something else helps than a better address in the inventory.
+    pub mend: String,
     /// It is meant not to be asked (`ansible_connection: local`); otherwise it could not be decided how.
     pub on_purpose: bool,
 }
@@ -120,9 +122,9 @@ fn part(subject: String, status: Status, seen: String) -> Part {
 }
 
 impl Unasked {
-    fn mend(&self) -> &'static str {
-        if self.on_purpose {
-            return "";
+    fn mend(&self) -> &str {
+        if self.on_purpose || !self.mend.is_empty() {
+            return &self.mend;
         }
         "give the host an `ansible_host` and `ansible_port` that can be read, or reach it in a check of your own"
     }
@@ -458,6 +460,7 @@ mod tests {
         let unasked = |name: &str, on_purpose| Unasked {
             name: name.to_owned(),
             why: "reached through another host (ProxyJump)".to_owned(),
+            mend: String::new(),
             on_purpose,
         };
         let finding = judged(&[open("web1")], &[unasked("db1", false)]);
