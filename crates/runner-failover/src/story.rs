@@ -1,10 +1,10 @@
 //! The story of one deployment, from the ledger: outputs, the table of attempts, the timeline.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use actions_kit::{Outputs, Summary, duration, markdown};
 use lease::store::{History, Snapshot, Store, StoreError};
-use ledger::{AttemptOutcome, DeploymentState, Entry, Event, Party, Timestamp};
+use ledger::{AttemptOutcome, DeploymentState, Entry, Event, FailureReason, Party, Timestamp};
 use leg::Voice;
 
 use crate::timeline;
@@ -33,6 +33,31 @@ pub(crate) struct AttemptTold {
 }
 
 impl Story {
+    /// What kept the deployment from beginning, where nobody passed a preflight: each candidate with the checks that
+    /// failed last.
+    pub(crate) fn unfit(&self) -> Option<String> {
+        let state = self.state.as_ref()?;
+        if state.reason != Some(FailureReason::Preflight) {
+            return None;
+        }
+        let mut last = BTreeMap::new();
+        for entry in &self.entries {
+            if let (Some(by), Event::Preflight { failed, .. }) = (&entry.by, &entry.event) {
+                last.insert(by.candidate, (by.to_string(), failed.join(", ")));
+            }
+        }
+        let named: Vec<String> = last
+            .into_values()
+            .map(|(party, failed)| format!("{party} failed {failed}"))
+            .collect();
+        (!named.is_empty()).then(|| {
+            format!(
+                "Mend what the preflight failed on, and deploy again: {}. The summary of each leg says how.",
+                named.join("; ")
+            )
+        })
+    }
+
     /// Reads it from the store as it stands.
     ///
     /// # Errors

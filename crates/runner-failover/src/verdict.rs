@@ -95,14 +95,9 @@ pub(crate) async fn run(
         received: None,
         state: story.state.as_ref(),
     };
-    Ok(tell(
-        config,
-        lock,
-        mode,
-        &report::candidate(&conclusion, &about),
-        &story,
-        voice,
-    ))
+    let mut report = report::candidate(&conclusion, &about);
+    report.now = story.unfit().or(report.now);
+    Ok(tell(config, lock, mode, &report, &story, voice))
 }
 
 fn told_to_stop(received: Received) -> Report {

@@ -11,16 +11,16 @@ mod docker;
 mod network;
 mod plain_http;
 mod postgres;
+mod process;
 mod prometheus;
 mod redis;
 mod registry;
-mod process;
 
 pub use deaf::Deaf;
 pub use docker::Docker;
 pub use network::in_network;
 pub use postgres::{Postgres, PostgresSetup};
+pub use process::{Process, free_port, program, until};
 pub use prometheus::Prometheus;
 pub use redis::{Redis, RedisSetup};
 pub use registry::{Access, Registry};
-pub use process::{Process, free_port, program, until};

@@ -74,11 +74,13 @@ fn a_run_with_no_fit_candidate_has_failed_and_a_leg_that_comes_later_ends_green(
     }
     let verdict = verdict.wait(SOON).expect(1);
     assert_eq!(verdict.output("outcome"), "failed");
-    assert!(
-        verdict.summary().contains("preflight"),
-        "{}",
-        verdict.summary()
-    );
+    for party in ["candidate 1", "candidate 2"] {
+        let named = verdict
+            .summary()
+            .lines()
+            .any(|line| line.contains("What now") && line.contains(party) && line.contains(REF));
+        assert!(named, "{party}: {}", verdict.summary());
+    }
     let ends = scene.audit().ends(&run.deployment());
     assert!(
         matches!(
