@@ -215,7 +215,7 @@ const INPUTS: &[Input] = &[
     Input::new(
         "branches",
         Kind::List,
-        "`ref.allowed`: patterns of branches or tags that may be deployed",
+        "`ref.allowed`: patterns of the branches that may be deployed, and of tags as `tags/v*`",
     )
     .with_undeclared_default("main,release/*"),
     Input::new(

@@ -8,11 +8,12 @@ use crate::{Finding, Part, Status};
 
 /// `ref.allowed`: whether the branch or tag `git_ref` (`refs/heads/main`, `main`) matches one of `allowed`. As in GitHub's
 /// own filters `*` does not match `/`, and `**` does
-/// (<https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax#filter-pattern-cheat-sheet>).
+/// (<https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax#filter-pattern-cheat-sheet>). A tag
+/// is `tags/v1`: whoever may push a tag called `main` must not get past the rules of the branch.
 pub fn ref_allowed(git_ref: &str, allowed: &[Pattern]) -> Finding {
-    let name = ["refs/heads/", "refs/tags/"]
-        .iter()
-        .find_map(|prefix| git_ref.strip_prefix(prefix))
+    let name = git_ref
+        .strip_prefix("refs/heads/")
+        .or_else(|| git_ref.strip_prefix("refs/"))
         .unwrap_or(git_ref);
     let patterns: Vec<&str> = allowed.iter().map(Pattern::as_str).collect();
     let wanted = format!("one of {}", patterns.join(", "));
@@ -21,13 +22,18 @@ pub fn ref_allowed(git_ref: &str, allowed: &[Pattern]) -> Finding {
         require_literal_separator: true,
         require_literal_leading_dot: false,
     };
-    if allowed.iter().any(|p| p.matches_with(name, options)) {
+    // A branch may be called `tags/v1` as well.
+    let is_tag = git_ref.starts_with("refs/tags/");
+    let mut of_its_kind = allowed
+        .iter()
+        .filter(|pattern| pattern.as_str().starts_with("tags/") == is_tag);
+    if of_its_kind.any(|pattern| pattern.matches_with(name, options)) {
         return Finding::pass(name, wanted);
     }
     Finding::fail(
         if name.is_empty() { "no ref" } else { name },
         wanted,
-        "run the workflow on an allowed branch, or allow this one in `branches`",
+        "run the workflow on an allowed branch, or allow this ref in `branches` (a tag as `tags/v*`)",
     )
 }
 

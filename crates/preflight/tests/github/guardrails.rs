@@ -21,12 +21,18 @@ const CLASSIC: &str = "/branches/release%2F1/protection";
 #[test]
 fn a_ref_is_allowed_as_githubs_own_filters_would() {
     let pattern = |p: &&str| glob::Pattern::new(p).unwrap();
-    let allowed: Vec<_> = ["main", "release/*"].iter().map(pattern).collect();
+    let allowed: Vec<_> = ["main", "release/*", "tags/v*"]
+        .iter()
+        .map(pattern)
+        .collect();
     for (git_ref, wanted) in [
         ("refs/heads/main", Status::Pass),
         ("main", Status::Pass),
         ("refs/heads/release/1.2", Status::Pass),
-        ("refs/tags/release/1.2", Status::Pass),
+        ("refs/tags/v1.2", Status::Pass),
+        ("refs/tags/main", Status::Fail),
+        ("refs/tags/release/1.2", Status::Fail),
+        ("refs/heads/tags/v1.2", Status::Fail),
         ("refs/heads/release/1/2", Status::Fail),
         ("refs/heads/Main", Status::Fail),
         ("refs/heads/feature/main", Status::Fail),
@@ -35,7 +41,7 @@ fn a_ref_is_allowed_as_githubs_own_filters_would() {
     ] {
         let finding = ref_allowed(git_ref, &allowed);
         assert_eq!(finding.status, wanted, "{git_ref}");
-        assert_eq!(finding.wanted, "one of main, release/*");
+        assert_eq!(finding.wanted, "one of main, release/*, tags/v*");
     }
     assert_eq!(ref_allowed("refs/heads/main", &[]).status, Status::Fail);
 }
