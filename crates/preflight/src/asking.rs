@@ -256,7 +256,8 @@ impl<'a> Asking<'a> {
                     secrets::present(&settings.secrets, |name| match environment.raw(name) {
                         None if environment.is_not_unicode(name) => secrets::SecretSeen::Set,
                         None => secrets::SecretSeen::Missing,
-                        Some(value) if value.trim().is_empty() => secrets::SecretSeen::Empty,
+                        Some("") => secrets::SecretSeen::Empty,
+                        Some(value) if value.trim().is_empty() => secrets::SecretSeen::Blank,
                         Some(_) => secrets::SecretSeen::Set,
                     });
                 tasks.start(PATIENCE, &[id], async move { one(finding) });
