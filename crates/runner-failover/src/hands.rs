@@ -347,18 +347,3 @@ async fn next_event(supervisor: Option<&mut Supervisor>) -> Event {
         None => std::future::pending().await,
     }
 }
-
-/// For those who run no command: they only watch.
-pub(crate) struct NoHands<'a>(pub(crate) &'a Voice);
-
-impl Hands for NoHands<'_> {
-    fn feed(&mut self, _deadline: Duration) {}
-    fn start(&mut self, _command: Command, _number: u32, _token: u64, _timeout: Duration) {}
-    fn stop(&mut self, _now: bool) {}
-    fn say(&mut self, text: &str) {
-        self.0.say(text);
-    }
-    async fn next(&mut self) -> Input {
-        std::future::pending().await
-    }
-}

@@ -5,12 +5,11 @@ use lease::{
     protocol::{Person, PersonConfig, PersonEnd, Request},
     shell,
 };
-use leg::{ThisHost, Voice};
+use leg::{NoHands, ThisHost, Voice};
 
 use crate::{
     closing,
     config::{Config, Lock, PersonMode},
-    hands::NoHands,
     report::{self, Report},
 };
 

@@ -6,13 +6,12 @@ use lease::{
     protocol::{Conclusion, Watcher, WatcherConfig},
     shell,
 };
-use leg::{ThisHost, Voice};
+use leg::{NoHands, ThisHost, Voice};
 use supervisor::signals::{Received, Signals};
 
 use crate::{
     closing,
     config::{Config, Lock},
-    hands::NoHands,
     report::{self, About, Report},
     rerun,
     story::Story,

@@ -27,6 +27,17 @@ pub enum Credentials {
 }
 
 impl Credentials {
+    /// As people write them in one setting: `user:password`, or a token alone.
+    pub fn of(text: &str) -> Credentials {
+        match text.split_once(':') {
+            Some((user, password)) => Credentials::Basic {
+                user: user.to_owned(),
+                password: password.to_owned(),
+            },
+            None => Credentials::Bearer(text.to_owned()),
+        }
+    }
+
     /// The value of the `Authorization` header.
     pub(crate) fn header(&self) -> Result<HeaderValue, HttpError> {
         use base64::{Engine as _, engine::general_purpose::STANDARD};

@@ -99,16 +99,9 @@ fn sides(inputs: &Parsed, wrong: &mut WrongInputs) -> Option<Sides> {
 
 /// `Some(None)` where none is asked.
 fn prometheus(inputs: &Parsed, wrong: &mut WrongInputs) -> Option<Option<Prometheus>> {
-    let credentials =
-        inputs
-            .secret("prometheus-auth")
-            .map(|secret| match secret.expose().split_once(':') {
-                Some((user, password)) => Credentials::Basic {
-                    user: user.to_owned(),
-                    password: password.to_owned(),
-                },
-                None => Credentials::Bearer(secret.expose().to_owned()),
-            });
+    let credentials = inputs
+        .secret("prometheus-auth")
+        .map(|secret| Credentials::of(secret.expose()));
     let Some(url) = inputs.opt_text("prometheus-url") else {
         if credentials.is_some() {
             wrong.push(

@@ -47,13 +47,7 @@ pub async fn prometheus(
             "set RUNNER_NAME to the name that the runner's exporter has in its label `runner`",
         );
     }
-    let credentials = auth.map(|auth| match auth.split_once(':') {
-        Some((user, password)) => Credentials::Basic {
-            user: user.to_owned(),
-            password: password.to_owned(),
-        },
-        None => Credentials::Bearer(auth.to_owned()),
-    });
+    let credentials = auth.map(Credentials::of);
     let client = match Prometheus::new(PrometheusOptions {
         url: url.to_owned(),
         credentials,
