@@ -1,18 +1,6 @@
 //! What one check came to.
 
-/// How a check ended (design §2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// As wanted.
-    Pass,
-    /// Not as wanted, and no reason to stop.
-    Warn,
-    /// It could not be measured. A failure only for checks named in `required`.
-    Unknown,
-    /// Not as wanted.
-    Fail,
-}
+pub use actions_kit::Status;
 
 /// What one check saw.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]

@@ -34,15 +34,6 @@ pub struct About {
     pub github_requests: u64,
 }
 
-/// The sign of a status: every row has one of three.
-pub fn sign(status: Status) -> &'static str {
-    match status {
-        Status::Pass => "✅",
-        Status::Warn | Status::Unknown => "⚠️",
-        Status::Fail => "❌",
-    }
-}
-
 /// `3 of 17 checks failed on runner-a: network.targets, …`
 pub fn headline(judgement: &Judgement, about: &About) -> String {
     let runner = if about.runner.is_empty() {
@@ -132,7 +123,7 @@ fn needing(row: &Row) -> impl Iterator<Item = &Part> {
 /// One line of the log for each row.
 pub fn line(row: &Row) -> String {
     let id = row.check.id;
-    let (seen, sign) = (seen(row), sign(row.status));
+    let (seen, sign) = (seen(row), row.status.sign());
     if row.status == Status::Pass {
         return format!("{sign} {id}: {seen}");
     }
@@ -163,7 +154,7 @@ pub fn summary(
     ));
     summary.paragraph(&format!(
         "{} {}",
-        sign(result),
+        result.sign(),
         markdown::text(&headline(judgement, about))
     ));
     if !now.is_empty() {
@@ -173,7 +164,7 @@ pub fn summary(
         let rows = judgement.rows.iter().map(|row| {
             let note = if row.ignored { "<br>ignored" } else { "" };
             vec![
-                sign(row.status).to_owned(),
+                row.status.sign().to_owned(),
                 format!("{}{note}", markdown::code(row.check.id)),
                 markdown::text(&seen(row)),
                 prose(&row.finding.wanted),

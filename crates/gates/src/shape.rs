@@ -1,0 +1,77 @@
+//! The keys that a mapping in a file of gates may have: the one source of its parser, of its JSON Schema and of the tables
+//! in the documentation.
+
+/// One key.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// As it is written: `min-replicas`.
+    pub name: &'static str,
+    /// What it holds.
+    pub shape: Shape,
+    /// Whether it must be there.
+    pub required: bool,
+    /// What holds where it is not there, as a person would write it; for the schema and the documentation, and parsed
+    /// by the reader like any other value.
+    pub default: Option<&'static str>,
+    /// One line for people, Markdown, without its end.
+    pub help: &'static str,
+}
+
+/// What a key holds.
+#[derive(Clone, Copy, Debug)]
+pub enum Shape {
+    /// Text; a number or truth value is taken as it is written.
+    Text,
+    /// Text of which no part may be shown: a password, a header, a body.
+    Secret,
+    /// An address: shown, except for its password and its query.
+    Address,
+    /// `1s`, `5m`, `1h30m`, or plain seconds.
+    Duration,
+    /// A whole number, this or larger.
+    Count {
+        /// The smallest.
+        least: u64,
+    },
+    /// Any number.
+    Number,
+    /// `90`, `90%`: between 0 and 100.
+    Percent,
+    /// `true` or `false`.
+    Flag,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// Any YAML value, as JSON.
+    Json,
+    /// Several; one alone is a list of one.
+    List(&'static Shape),
+    /// Names that the writer chooses, each with a value.
+    Map(&'static Shape),
+    /// A mapping of known keys.
+    Object(&'static [Key]),
+}
+
+impl Key {
+    /// A key that may be left out.
+    pub const fn new(name: &'static str, shape: Shape, help: &'static str) -> Key {
+        Key {
+            name,
+            shape,
+            required: false,
+            default: None,
+            help,
+        }
+    }
+
+    /// The key, which must be there.
+    pub const fn required(mut self) -> Key {
+        self.required = true;
+        self
+    }
+
+    /// The key with what holds where it is not there.
+    pub const fn with_default(mut self, default: &'static str) -> Key {
+        self.default = Some(default);
+        self
+    }
+}
