@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 /// One value, by its key's [`Shape`](crate::Shape).
 #[derive(Clone, Debug, PartialEq)]
 pub enum Setting {
-    /// `Text`, `Secret`, `Address`, `Choice`: variables are filled in.
+    /// `Text`, `Secret`, `Address`, `Choice`: variables are filled in. `Script`: they are not.
     Text(String),
     /// `Duration`.
     Duration(Duration),

@@ -22,6 +22,9 @@ pub struct Key {
 pub enum Shape {
     /// Text; a number or truth value is taken as it is written.
     Text,
+    /// Text that is taken as it stands, without filling in variables: a script, whose shell has them in its environment.
+    /// Filled in, a secret would stand in the shell's arguments, which every user of the machine may read.
+    Script,
     /// Text of which no part may be shown: a password, a header, a body.
     Secret,
     /// An address: shown, except for its password and its query.
