@@ -50,6 +50,9 @@ pub struct ClientOptions {
     /// Whether the proxy variables (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`, in both cases) are obeyed. Not
     /// unless told: what stands between here and a target would answer for it.
     pub proxies: bool,
+    /// How long a connection stays open for the next question; zero closes each after its answer. For questions that
+    /// follow each other at once: a longer time would ask a server that is being replaced over the old connection.
+    pub keep_alive: Duration,
 }
 
 impl Default for ClientOptions {
@@ -62,11 +65,12 @@ impl Default for ClientOptions {
             unix_socket: None,
             body_limit: 1 << 20,
             proxies: false,
+            keep_alive: Duration::ZERO,
         }
     }
 }
 
-/// A client. Keeps no connection open between questions, and asks a proxy only where [`ClientOptions::proxies`] says so.
+/// A client. Keeps connections open between questions, and asks a proxy, only where its [`ClientOptions`] say so.
 #[derive(Clone, Debug)]
 pub struct Client {
     inner: reqwest::Client,
@@ -91,7 +95,8 @@ impl Client {
             .dns_resolver(Names(resolver.clone()))
             .redirect(Policy::none())
             .referer(false)
-            .pool_max_idle_per_host(0);
+            .pool_max_idle_per_host(usize::from(!options.keep_alive.is_zero()))
+            .pool_idle_timeout(options.keep_alive);
         if !options.proxies {
             builder = builder.no_proxy();
         }

@@ -154,7 +154,7 @@ impl Request {
 
     /// The request that a redirect to `location` asks for (RFC 9110 §15.4), or none where it cannot be followed without
     /// giving away more than was meant: from https to http, or with a body to another server.
-    pub(super) fn redirected(&self, status: u16, location: &str) -> Option<Request> {
+    pub(crate) fn redirected(&self, status: u16, location: &str) -> Option<Request> {
         let mut url = self.url.join(location).ok()?;
         let same_origin = url.origin() == self.url.origin();
         let mut next = self.clone();
