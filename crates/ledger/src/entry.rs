@@ -211,6 +211,11 @@ pub enum Event {
         /// One phrase for people.
         detail: String,
     },
+    /// The health gates of a deployment were judged to their end.
+    Gates {
+        /// Each of them.
+        gates: Vec<Gate>,
+    },
     /// Nobody goes on until a person decides (`unlock`).
     Held {
         /// Why the holder is not simply followed by another.
@@ -233,6 +238,44 @@ pub enum Event {
     /// Written by a newer version; it stays in the chain as it is, without effect on what this version counts.
     #[serde(other)]
     Unknown,
+}
+
+/// What one health gate came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gate {
+    /// Its name: the label `service` of metrics.
+    pub service: String,
+    /// How it ended.
+    pub status: GateStatus,
+    /// How often it was asked.
+    pub tries: u32,
+    /// From the beginning of the judgement to its end.
+    #[serde(with = "crate::seconds", rename = "took_seconds")]
+    pub took: Duration,
+    /// What was seen last, in one line; empty where it passed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub seen: String,
+}
+
+/// How a health gate ended (design §2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GateStatus {
+    /// Healthy.
+    Pass,
+    /// Not proven healthy, and not required to be.
+    Warn,
+    /// Required, and it could not be asked.
+    Unknown,
+    /// Required, and not healthy.
+    Fail,
+}
+
+impl GateStatus {
+    /// Whether it counts as a failure of its service.
+    pub fn failed(self) -> bool {
+        matches!(self, GateStatus::Fail | GateStatus::Unknown)
+    }
 }
 
 /// What a preflight came to.

@@ -19,9 +19,11 @@ mod totals;
 pub use days::{DAYS_KEPT, Day, Figures};
 pub use deployment::{Deployment, Party, Role};
 pub use entry::{
-    AttemptOutcome, Entry, Event, FailureReason, Outcome, PreflightResult, TakeoverReason,
-    Timestamp,
+    AttemptOutcome, Entry, Event, FailureReason, Gate, GateStatus, Outcome, PreflightResult,
+    TakeoverReason, Timestamp,
 };
 pub use summary::{CandidateState, DeploymentState, Review};
-pub use tip::{DEPLOYMENTS_KEPT, DETAIL_KEPT, Draft, LINES_KEPT, NONCES_KEPT, SCHEMA, Tip};
+pub use tip::{
+    DEPLOYMENTS_KEPT, DETAIL_KEPT, Draft, GateState, LINES_KEPT, NONCES_KEPT, SCHEMA, Tip,
+};
 pub use totals::{Counter, DURATION_BUCKETS, Histogram, Labels, Totals};

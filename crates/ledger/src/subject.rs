@@ -4,7 +4,7 @@
 //! Words first; the ledger's own name of a reason follows in brackets, so that a line can be searched for by it.
 
 use crate::{
-    AttemptOutcome, Entry, Event, FailureReason, Outcome, PreflightResult, TakeoverReason,
+    AttemptOutcome, Entry, Event, FailureReason, Gate, Outcome, PreflightResult, TakeoverReason,
 };
 
 /// The most characters of a subject before the deployment's id. Long texts stand whole in the entry.
@@ -142,6 +142,7 @@ impl Entry {
             Event::OnFailureFinished { detail, .. } => {
                 format!("on-failure of {who} failed{}", in_brackets(detail))
             }
+            Event::Gates { gates } => gates_told(&who, gates),
             Event::Held { reason, detail } => {
                 format!("held until a person decides ({reason}){}", behind(detail))
             }
@@ -169,6 +170,24 @@ impl Entry {
             }
             Event::Unknown => "something that a newer version recorded".to_owned(),
         }
+    }
+}
+
+fn gates_told(who: &str, gates: &[Gate]) -> String {
+    let failed: Vec<&str> = gates
+        .iter()
+        .filter(|gate| gate.status.failed())
+        .map(|gate| gate.service.as_str())
+        .collect();
+    let all = gates.len();
+    let plural = if all == 1 { "" } else { "s" };
+    match failed.as_slice() {
+        [] => format!("{who} saw {all} health gate{plural} pass"),
+        failed => format!(
+            "{who} saw {} of {all} health gate{plural} fail: {}",
+            failed.len(),
+            failed.join(", ")
+        ),
     }
 }
 

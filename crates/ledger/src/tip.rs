@@ -3,13 +3,16 @@
 //! A tip is a pure fold over the chain: [`Tip::extend`] is the only way to change it, and every store writes the tip in
 //! the same swap as the entries that led to it (design §7).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     CandidateState, Day, Deployment, DeploymentState, Entry, Event, FailureReason, Figures,
-    Outcome, Party, PreflightResult, Review, Timestamp, Totals, days,
+    GateStatus, Outcome, Party, PreflightResult, Review, Timestamp, Totals, days,
 };
 
 /// The version of the tip's shape. A tip with a larger one is never overwritten. A new field that may be missing needs
@@ -51,6 +54,21 @@ pub struct Tip {
     pub totals: Totals,
     /// One aggregate a UTC day, the last 31 days, oldest first.
     pub days: Vec<Day>,
+    /// What the newest judgement of the health gates came to: the gauges by service.
+    #[serde(default)]
+    pub gates: Vec<GateState>,
+}
+
+/// What a health gate came to when it was last judged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GateState {
+    /// Its name.
+    pub service: String,
+    /// How it ended.
+    pub status: GateStatus,
+    /// From the beginning of the judgement to its end.
+    #[serde(with = "crate::seconds", rename = "took_seconds")]
+    pub took: Duration,
 }
 
 /// An entry before it has its place in the chain.
@@ -227,6 +245,17 @@ impl Tip {
             }
             Event::Held { detail, .. } => state.detail = kept(detail),
             Event::OnFailureStarted => state.on_failure_started = true,
+            Event::Gates { gates } => {
+                self.totals.gates(entry, gates);
+                self.gates = gates
+                    .iter()
+                    .map(|gate| GateState {
+                        service: gate.service.clone(),
+                        status: gate.status,
+                        took: gate.took,
+                    })
+                    .collect();
+            }
             Event::DeploymentFinished {
                 outcome,
                 reason,

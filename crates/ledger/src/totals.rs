@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Deployment, Entry, FailureReason, Party, TakeoverReason};
+use crate::{Deployment, Entry, FailureReason, Gate, Party, TakeoverReason};
 
 /// The upper bounds of the duration histogram's buckets, in seconds (design §7).
 pub const DURATION_BUCKETS: [u64; 5] = [60, 300, 600, 1200, 1800];
@@ -57,6 +57,9 @@ pub struct Totals {
     pub failover_successes: Vec<Counter>,
     /// Preflight checks that failed.
     pub preflight_failures: Vec<Counter>,
+    /// Health gates that failed, by service.
+    #[serde(default)]
+    pub gate_failures: Vec<Counter>,
 }
 
 impl Totals {
@@ -101,6 +104,19 @@ impl Totals {
                 ("check_type".to_owned(), check.clone()),
             ];
             count(&mut self.preflight_failures, labels.into());
+        }
+    }
+
+    /// Every service counts once an entry.
+    pub(crate) fn gates(&mut self, entry: &Entry, gates: &[Gate]) {
+        let role = entry.by.as_ref().map(|p| p.role).unwrap_or_default();
+        let failed = gates.iter().filter(|gate| gate.status.failed());
+        for service in failed.map(|gate| &gate.service).collect::<BTreeSet<_>>() {
+            let labels = [
+                ("role".to_owned(), role.to_string()),
+                ("service".to_owned(), service.clone()),
+            ];
+            count(&mut self.gate_failures, labels.into());
         }
     }
 

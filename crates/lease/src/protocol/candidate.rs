@@ -8,6 +8,7 @@ use ledger::{Draft, Event};
 
 use super::{
     CandidateConfig, Conclusion, Effect, Input, Now, SIGNAL_BUDGET, STORE_PATIENCE, SwapAnswer,
+    Task,
     lane::{Fate, Lane, Sent},
     stage::{Hold, Purpose, Stage},
     view::View,
@@ -106,6 +107,7 @@ impl Candidate {
             Input::Read(answer) => self.on_read(now.boot, answer, &mut out),
             Input::Swapped { nonce, result } => self.on_swapped(now.boot, &nonce, result, &mut out),
             Input::Ended(ended) => self.on_ended(ended),
+            Input::Judged(judged) => self.on_judged(judged),
             Input::Stuck { detail } => self.on_stuck(now.boot, detail, &mut out),
             Input::Signal { name } => self.on_signal(now.boot, name, &mut out),
         }
@@ -238,6 +240,7 @@ impl Candidate {
                 "the lock is held for a person to decide".to_owned(),
             )),
             Purpose::Claim | Purpose::ClaimGates => self.claimed(sent, out),
+            Purpose::TakeUp => self.took_up(sent, out),
             Purpose::Renew(_) | Purpose::End(_) => self.renewed(now, sent, out),
         }
     }
@@ -271,7 +274,10 @@ impl Candidate {
             return;
         };
         if let Some(sent) = self.lane.remembered(&record.nonce).cloned()
-            && matches!(sent.purpose, Purpose::Claim | Purpose::ClaimGates)
+            && matches!(
+                sent.purpose,
+                Purpose::Claim | Purpose::ClaimGates | Purpose::TakeUp
+            )
         {
             self.acknowledged(now, sent, out);
         }
@@ -301,7 +307,12 @@ impl Candidate {
             }
             let intent = match (&self.hold, &self.view) {
                 (Some(_), _) => self.holding(now.boot),
-                (None, Some(_)) => self.waiting(now.boot, started),
+                (None, Some(_)) => match self.config.task {
+                    Task::Deploy => self.waiting(now.boot, started),
+                    Task::Gates { token } => self.taking_up(now.boot, started, token),
+                },
+                // What it holds must be left to another in words: that takes a look at it first.
+                (None, None) if self.config.task != Task::Deploy => Intent::Until(Duration::MAX),
                 (None, None) => match &self.signal {
                     Some((name, _)) => Intent::Finish(self.signalled(name, false)),
                     None => Intent::Until(Duration::MAX),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ledger::{Deployment, Party};
 
-use crate::{LockName, Policy};
+use crate::{LockName, OnPrimaryLost, Policy, Timing};
 
 /// What a candidate knows of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +41,79 @@ pub struct CandidateConfig {
     pub allow_older: bool,
     /// What is known of the run's earlier attempts.
     pub rerun: Rerun,
+    /// What it is here for.
+    pub task: Task,
 }
+
+/// What a candidate is here for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Task {
+    /// To claim the lease and run the command.
+    #[default]
+    Deploy,
+    /// To judge the gates, under the lease that an earlier step of the same leg claimed with this token.
+    Gates {
+        /// The token.
+        token: u64,
+    },
+}
+
+/// What the step knows that judges the gates; everything else stands in the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatesConfig {
+    /// The lock.
+    pub lock: LockName,
+    /// The deployment's id.
+    pub deployment: String,
+    /// This leg's number.
+    pub candidate: u32,
+    /// The token that the earlier step of this leg claimed.
+    pub token: u64,
+    /// How long `on-failure` may take, where there is such a command.
+    pub on_failure: Option<Duration>,
+    /// How long a store that does not answer is waited for.
+    pub patience: Duration,
+}
+
+impl From<GatesConfig> for CandidateConfig {
+    fn from(gates: GatesConfig) -> CandidateConfig {
+        CandidateConfig {
+            lock: gates.lock,
+            deployment: Deployment {
+                id: gates.deployment,
+                ..Deployment::default()
+            },
+            me: Party {
+                candidate: gates.candidate,
+                ..Party::default()
+            },
+            instance: String::new(),
+            candidates: 0,
+            attempts: 0,
+            attempt_timeout: gates.on_failure.unwrap_or_default(),
+            retry_wait: Duration::ZERO,
+            // Each gate has a timeout of its own.
+            timeout: NO_END,
+            primary_grace: Duration::ZERO,
+            queue_timeout: gates.patience,
+            // The record's own, as soon as it was read.
+            policy: Policy {
+                on_primary_lost: OnPrimaryLost::Takeover,
+                gates_deadline: Duration::ZERO,
+                pickup_timeout: Duration::ZERO,
+                timing: Timing::GIT,
+            },
+            await_gates: false,
+            on_failure: gates.on_failure.is_some(),
+            allow_older: true,
+            rerun: Rerun::First,
+            task: Task::Gates { token: gates.token },
+        }
+    }
+}
+
+/// Longer than anything lasts, and short enough to be added to a clock.
+const NO_END: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 
 impl CandidateConfig {
     /// Whether a later run of the same workflow and ref supersedes this one (design §4): never a re-run, a

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use ledger::{AttemptOutcome, Draft, Event, FailureReason, Outcome, TakeoverReason};
+use ledger::{AttemptOutcome, Draft, Event, Outcome, TakeoverReason};
 
 use super::{
-    Candidate, Ended,
+    Candidate, Ended, Judged,
     candidate::Intent,
     holder::not_run,
     rows,
@@ -30,6 +30,8 @@ impl Candidate {
         let record = match &hold.stage {
             // Already the deployment's end: cancelling it now would tell a lie.
             Stage::OnFailureEnded { .. } => return None,
+            // Judged before the signal came to bear: the result stands.
+            Stage::Judged(judged) if *judged != Judged::Stopped => return None,
             Stage::StartOnFailure(failing) => {
                 return Some(self.end_failed(hold, failing, Some(&not_run(name)), drafts));
             }
@@ -131,11 +133,7 @@ impl Candidate {
             1 => ended.detail.clone(),
             n => format!("{} in attempt {n}", ended.detail),
         };
-        self.give_up(
-            hold,
-            Some(&(number, ended.clone())),
-            &Failing { reason, detail },
-        )
+        self.give_up(hold, Some(&(number, ended.clone())), reason, &detail)
     }
 
     pub(super) fn end_well(&self, hold: &Hold, drafts: Vec<Draft>) -> Intent {
@@ -153,16 +151,21 @@ impl Candidate {
         &self,
         hold: &Hold,
         ended: Option<&(u32, Ended)>,
-        failing: &Failing,
+        reason: TakeoverReason,
+        detail: &str,
     ) -> Intent {
         let drafts: Vec<_> = ended
             .map(|(number, ended)| rows::attempt_finished(&hold.record, *number, ended))
             .into_iter()
             .collect();
         if self.another_is_left(hold) {
-            return self.fail_over(hold, failing.reason, &failing.detail, drafts);
+            return self.fail_over(hold, reason, detail, drafts);
         }
-        self.roll_back_or_end(hold, failing, drafts)
+        let failing = Failing {
+            reason: reason.into(),
+            detail: detail.to_owned(),
+        };
+        self.roll_back_or_end(hold, &failing, drafts)
     }
 
     pub(super) fn roll_back_or_end(
@@ -207,11 +210,10 @@ impl Candidate {
                 },
             ));
         }
-        let reason = FailureReason::from(failing.reason);
         drafts.push(rows::finished(
             &hold.record,
             Outcome::Failed,
-            Some(reason),
+            Some(failing.reason),
             &detail,
         ));
         Intent::write(

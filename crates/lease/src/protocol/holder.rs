@@ -22,7 +22,7 @@ impl Candidate {
         let past = now >= hold.deadline();
         match &mut hold.stage {
             Stage::Running { stop, .. } if past && !hold.fenced => *stop = Some(Stop::Fence),
-            Stage::OnFailure { .. } if past && !hold.fenced => {}
+            Stage::OnFailure { .. } | Stage::Judging if past && !hold.fenced => {}
             Stage::RetryWait { .. } if past => {
                 hold.stage = Stage::Fenced { ended: None };
                 return;
@@ -38,7 +38,11 @@ impl Candidate {
         }
         hold.fenced = true;
         out.push(Effect::Say(
-            "the lease could not be renewed in time: killing the command".to_owned(),
+            match hold.stage {
+                Stage::Judging => "the lease could not be renewed in time: stopping the gates",
+                _ => "the lease could not be renewed in time: killing the command",
+            }
+            .to_owned(),
         ));
         out.push(Effect::Stop { now: true });
     }
@@ -49,7 +53,7 @@ impl Candidate {
             Stage::Running { stop, .. } => {
                 stop.get_or_insert(Stop::Signal);
             }
-            Stage::OnFailure { .. } => {}
+            Stage::OnFailure { .. } | Stage::Judging => {}
             _ => return,
         }
         out.push(Effect::Stop { now: again });
@@ -100,12 +104,15 @@ impl Candidate {
                 self.config.attempt_timeout.min(left)
             }
             Command::OnFailure => self.config.attempt_timeout,
+            // Each gate has a timeout of its own.
+            Command::Gates => Duration::MAX,
         };
         hold.stage = match std::mem::replace(&mut hold.stage, Stage::Stopped) {
             Stage::StartOnFailure(failing) => Stage::OnFailure {
                 failing,
                 since: now,
             },
+            Stage::StartGates => Stage::Judging,
             _ => Stage::Running {
                 number,
                 since: now,
@@ -175,19 +182,14 @@ impl Candidate {
                 }
             }
             Ending::FailedOver => {
-                let failing = match hold.record.failed_candidates.last() {
-                    Some(last) => Failing {
-                        reason: last.reason,
-                        detail: last.detail.clone(),
-                    },
-                    None => return,
+                let Some(last) = hold.record.failed_candidates.last() else {
+                    return;
                 };
-                out.push(Effect::Say(format!(
-                    "handing over: {}, {}",
-                    failing.reason, failing.detail
-                )));
+                let (reason, detail) = (last.reason, last.detail.clone());
+                out.push(Effect::Say(format!("handing over: {reason}, {detail}")));
                 hold.stage = Stage::FailedOver {
-                    failing,
+                    reason,
+                    detail,
                     until: claimable_until,
                 };
                 return;
@@ -251,7 +253,11 @@ impl Candidate {
         };
         if hold.tree_lives() && !hold.fenced {
             out.push(Effect::Say(
-                "the lease is lost: killing the command".to_owned(),
+                match hold.stage {
+                    Stage::Judging => "the lease is lost: stopping the gates",
+                    _ => "the lease is lost: killing the command",
+                }
+                .to_owned(),
             ));
             hold.fenced = true;
             out.push(Effect::Stop { now: true });
@@ -298,11 +304,13 @@ impl Candidate {
                     detail: "no time was left to run it".to_owned(),
                     ran: Duration::ZERO,
                 };
-                let failing = Failing {
-                    reason: TakeoverReason::PrimaryTimeout,
-                    detail: ended.detail.clone(),
-                };
-                self.give_up(hold, Some(&(*number, ended)), &failing)
+                let detail = ended.detail.clone();
+                self.give_up(
+                    hold,
+                    Some(&(*number, ended)),
+                    TakeoverReason::PrimaryTimeout,
+                    &detail,
+                )
             }
             // The command is done: the gates are next, in a step of their own.
             Stage::Start(_) if hold.record.command_done => Intent::Finish(Conclusion::Proceed {
@@ -317,7 +325,11 @@ impl Candidate {
             Stage::StartOnFailure(_) if now < hold.renewed_at + heartbeat => {
                 Intent::Start(Command::OnFailure, 1)
             }
-            Stage::Start(_) | Stage::StartOnFailure(_) => renew(),
+            Stage::StartGates if now < hold.renewed_at + heartbeat => {
+                Intent::Start(Command::Gates, 1)
+            }
+            Stage::Start(_) | Stage::StartOnFailure(_) | Stage::StartGates => renew(),
+            Stage::Judged(judged) => self.after_judging(hold, judged),
             Stage::Ended {
                 number,
                 ended,
@@ -345,16 +357,26 @@ impl Candidate {
             Stage::OnFailureEnded { failing, ended } => {
                 self.end_failed(hold, failing, Some(ended), Vec::new())
             }
-            Stage::FailedOver { failing, until } => {
+            Stage::FailedOver {
+                reason,
+                detail,
+                until,
+            } => {
                 if now >= *until || !self.another_is_left(hold) {
-                    self.take_back(hold, failing)
+                    let failing = Failing {
+                        reason: (*reason).into(),
+                        detail: detail.clone(),
+                    };
+                    self.take_back(hold, &failing)
                 } else {
                     Intent::Until(*until)
                 }
             }
             Stage::Stopped => Intent::Until(Duration::MAX),
             Stage::Fenced { ended } => self.tell_what_came_of_it(hold, ended.as_ref()),
-            Stage::Running { .. } | Stage::OnFailure { .. } => Intent::Until(hold.deadline()),
+            Stage::Running { .. } | Stage::OnFailure { .. } | Stage::Judging => {
+                Intent::Until(hold.deadline())
+            }
         }
     }
 
@@ -406,9 +428,9 @@ impl Candidate {
             return Intent::Finish(self.signalled(name, false));
         }
         Intent::Finish(match &hold.stage {
-            Stage::FailedOver { failing, .. } => Conclusion::HandedOver {
-                reason: failing.reason,
-                detail: failing.detail.clone(),
+            Stage::FailedOver { reason, detail, .. } => Conclusion::HandedOver {
+                reason: *reason,
+                detail: detail.clone(),
                 to: to.clone(),
             },
             _ => Conclusion::LostLease { to: to.clone() },

@@ -19,6 +19,7 @@ mod closer;
 mod conclusion;
 mod config;
 mod ending;
+mod gates;
 mod holder;
 mod lane;
 mod person;
@@ -36,7 +37,7 @@ use ledger::Timestamp;
 pub use appender::{Appender, AppenderConfig, AppenderEnd};
 pub use candidate::Candidate;
 pub use conclusion::{Conclusion, Verdict};
-pub use config::{CandidateConfig, Rerun, WatcherConfig};
+pub use config::{CandidateConfig, GatesConfig, Rerun, Task, WatcherConfig};
 pub use person::{Person, PersonConfig, PersonEnd, Request};
 pub use watcher::Watcher;
 
@@ -90,6 +91,8 @@ pub enum Input {
     },
     /// The command's process tree has come to its end: the top process has exited and nothing of the tree is left.
     Ended(Ended),
+    /// The judging of the gates has come to its end, and nothing of it goes on.
+    Judged(Judged),
     /// The command is over, but its tree cannot be killed.
     Stuck {
         /// Which processes are left, for people.
@@ -134,6 +137,25 @@ pub struct Ended {
     pub ran: Duration,
 }
 
+/// What the gates came to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Judged {
+    /// Every required gate passed.
+    Passed {
+        /// All of them.
+        gates: Vec<ledger::Gate>,
+    },
+    /// A required gate did not.
+    Failed {
+        /// All of them.
+        gates: Vec<ledger::Gate>,
+        /// One phrase for people: which, and what was seen.
+        detail: String,
+    },
+    /// They were stopped before there was a result ([`Effect::Stop`]).
+    Stopped,
+}
+
 /// What the shell must do now, in this order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
@@ -143,9 +165,9 @@ pub enum Effect {
     Send(Arc<Write>),
     /// The tree may live until this moment of CLOCK_BOOTTIME. Comes before every [`Effect::Start`].
     Feed(Duration),
-    /// Run the deploy command, or `on-failure`.
+    /// Run the deploy command or `on-failure`, or judge the gates.
     Start {
-        /// Which of the two.
+        /// Which of them.
         command: Command,
         /// The attempt's number, from 1.
         number: u32,
@@ -172,4 +194,6 @@ pub enum Command {
     Deploy,
     /// The input `on-failure`.
     OnFailure,
+    /// No command of the user's: the gates are judged. What came of it is an [`Input::Judged`].
+    Gates,
 }

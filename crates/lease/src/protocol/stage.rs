@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use ledger::{Party, TakeoverReason};
+use ledger::{FailureReason, Party, TakeoverReason};
 
-use super::{Ended, lane::Sent};
+use super::{Ended, Judged, lane::Sent};
 use crate::{Phase, Record};
 
 /// Why a write was made: what its success means.
@@ -22,6 +22,8 @@ pub(super) enum Purpose {
     Claim,
     /// A claim of the gates alone.
     ClaimGates,
+    /// The first renewal by the step that judges the gates, of a lease that an earlier step of its leg claimed.
+    TakeUp,
     /// A takeover forbidden by policy became a hold.
     Hold,
     /// The end of another deployment, or of our own with nobody to carry it on.
@@ -59,10 +61,10 @@ pub(super) enum Ending {
     Held,
 }
 
-/// Why the holder's attempts are over.
+/// Why the holder's part has failed.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Failing {
-    pub(super) reason: TakeoverReason,
+    pub(super) reason: FailureReason,
     pub(super) detail: String,
 }
 
@@ -83,6 +85,12 @@ pub(super) enum Stage {
         ended: Ended,
         stop: Option<Stop>,
     },
+    /// The lease is ours; the gates are judged as soon as it is fresh.
+    StartGates,
+    /// The gates are judged.
+    Judging,
+    /// The judging is over; not recorded yet.
+    Judged(Judged),
     /// Waits before attempt `number`.
     RetryWait { number: u32, until: Duration },
     /// `on-failure` is recorded; it starts as soon as the lease is fresh.
@@ -92,7 +100,11 @@ pub(super) enum Stage {
     /// `on-failure` is over and its tree dead; not recorded yet.
     OnFailureEnded { failing: Failing, ended: Ended },
     /// `failed_over` is written; another may claim until then.
-    FailedOver { failing: Failing, until: Duration },
+    FailedOver {
+        reason: TakeoverReason,
+        detail: String,
+        until: Duration,
+    },
     /// `stopping` is written; the others may turn out to be signalled too.
     Stopped,
     /// D has passed and the tree is dead: what came of it is to be told when the store is back.
@@ -123,7 +135,7 @@ pub(super) struct Hold {
     pub(super) renewed_at: Duration,
     /// Last first send of any write of the record: the next heartbeat is due from here.
     pub(super) sent_at: Duration,
-    /// What the command is doing.
+    /// What the command, or the judging of the gates, is doing.
     pub(super) stage: Stage,
     /// D has passed, and SIGKILL has been asked for.
     pub(super) fenced: bool,
@@ -175,7 +187,10 @@ impl Hold {
 
     /// Whether a process tree of ours may be alive.
     pub(super) fn tree_lives(&self) -> bool {
-        matches!(self.stage, Stage::Running { .. } | Stage::OnFailure { .. })
+        matches!(
+            self.stage,
+            Stage::Running { .. } | Stage::OnFailure { .. } | Stage::Judging
+        )
     }
 
     /// Whether it must read what others write. A holder that renews learns everything from its swaps' answers.

@@ -10,6 +10,7 @@ mod closers;
 mod free;
 mod gates;
 mod holding;
+mod judging;
 mod lane;
 mod leaving;
 mod play;

@@ -6,14 +6,14 @@ use lease::{
     LockName, OnPrimaryLost, Phase, Policy, Record, Timing,
     protocol::{
         Appender, AppenderConfig, AppenderEnd, Candidate, CandidateConfig, Command, Conclusion,
-        Effect, Ended, Input, Now, Person, PersonConfig, PersonEnd, Request, Rerun, SwapAnswer,
-        Watcher, WatcherConfig,
+        Effect, Ended, GatesConfig, Input, Judged, Now, Person, PersonConfig, PersonEnd, Request,
+        Rerun, SwapAnswer, Task, Watcher, WatcherConfig,
     },
     store::{Snapshot, StoreError, Version, Write},
 };
 use ledger::{
-    AttemptOutcome, Deployment, Draft, Entry, Event, FailureReason, Outcome, Party,
-    PreflightResult, Role, TakeoverReason, Timestamp,
+    AttemptOutcome, Deployment, Draft, Entry, Event, FailureReason, Gate, GateStatus, Outcome,
+    Party, PreflightResult, Role, TakeoverReason, Timestamp,
 };
 
 pub(crate) fn secs(n: u64) -> Duration {
@@ -169,6 +169,7 @@ pub(crate) fn config(run: u64, number: u32) -> CandidateConfig {
         on_failure: false,
         allow_older: false,
         rerun: Rerun::First,
+        task: Task::Deploy,
     }
 }
 
@@ -219,6 +220,52 @@ impl Play {
             Some(party),
             deployment,
         )
+    }
+
+    /// The gates step of the leg `of` begins, with the token that the leg was told.
+    pub(crate) fn judges(&mut self, of: &CandidateConfig, token: u64) -> usize {
+        self.judges_from(of, token, Net::Fine)
+    }
+
+    /// The same, with how its requests fare from the start.
+    pub(crate) fn judges_from(&mut self, of: &CandidateConfig, token: u64, net: Net) -> usize {
+        let config = GatesConfig {
+            lock: of.lock.clone(),
+            deployment: of.deployment.id.clone(),
+            candidate: of.me.candidate,
+            token,
+            on_failure: of.on_failure.then_some(of.attempt_timeout),
+            patience: secs(300),
+        };
+        let index = self.legs.len();
+        self.legs.push(Leg {
+            net,
+            ..Leg::new(
+                Actor::Candidate(Box::new(Candidate::new(config.into()))),
+                Some(of.me.clone()),
+                of.deployment.clone(),
+            )
+        });
+        self.tell(index, Input::Tick);
+        index
+    }
+
+    /// The leg's gates are judged to their end.
+    pub(crate) fn judged(&mut self, index: usize, status: GateStatus) {
+        let gates = vec![Gate {
+            service: "api".to_owned(),
+            status,
+            tries: 1,
+            took: secs(1),
+            seen: String::new(),
+        }];
+        let judged = if status.failed() {
+            let detail = "1 of 1 health gates failed: api".to_owned();
+            Judged::Failed { gates, detail }
+        } else {
+            Judged::Passed { gates }
+        };
+        self.tell(index, Input::Judged(judged));
     }
 
     pub(crate) fn watch(&mut self, run: u64) -> usize {

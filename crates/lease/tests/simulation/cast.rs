@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lease::{
     LockName, OnPrimaryLost, Policy, Timing,
-    protocol::{CandidateConfig, Rerun, WatcherConfig},
+    protocol::{CandidateConfig, Rerun, Task, WatcherConfig},
 };
 use ledger::{Deployment, Entry, Event, FailureReason, Outcome, Party, Role, TakeoverReason};
 
@@ -88,6 +88,7 @@ pub(crate) fn candidate(run: u64, number: u32, candidates: u32) -> CandidateConf
         on_failure: false,
         allow_older: false,
         rerun: Rerun::First,
+        task: Task::Deploy,
     }
 }
 

@@ -116,6 +116,8 @@ pub(crate) struct Host {
     /// A fault has struck it, or a person has interfered with it.
     pub(crate) touched: bool,
     pub(crate) conclusion: Option<Conclusion>,
+    /// Its process is the gates step of the leg.
+    pub(crate) judges: bool,
     pub(crate) deadline: Duration,
     /// When this host sent reads, and first sent writes of the lease alone: true time.
     pub(crate) reads: Vec<Duration>,
@@ -129,6 +131,13 @@ impl Host {
 
     pub(crate) fn is_candidate(&self) -> bool {
         matches!(self.actor, Actor::Candidate(_))
+    }
+
+    /// Whether it judges gates at this moment.
+    pub(crate) fn judges_now(&self) -> bool {
+        self.tree
+            .as_ref()
+            .is_some_and(|t| t.command == Command::Gates)
     }
 
     /// Whether the host stands still, or has only just come back and not had the time to kill what it must.

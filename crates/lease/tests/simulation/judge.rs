@@ -9,7 +9,9 @@ use lease::{
     Phase, Record,
     protocol::{AppenderEnd, Command, Conclusion},
 };
-use ledger::{Deployment, Entry, Event, FailureReason, Outcome, PreflightResult, TakeoverReason};
+use ledger::{
+    Deployment, Entry, Event, FailureReason, GateStatus, Outcome, PreflightResult, TakeoverReason,
+};
 
 use crate::world::World;
 
@@ -17,7 +19,7 @@ use crate::world::World;
 const ROUNDING: Duration = Duration::from_millis(1);
 
 impl World {
-    pub(crate) fn judge_record(&mut self, host: usize, record: &Record) {
+    pub(crate) fn judge_record(&mut self, host: usize, record: &Record, entries: &[Entry]) {
         let before = self.store.record.clone();
         let held = before.as_ref().map_or(0, |r| r.token);
         let token = record.token;
@@ -43,6 +45,10 @@ impl World {
             .filter(|r| r.token == token)
             .map(|r| r.phase);
         let renews = match record.phase {
+            // A gate failed, and `on-failure` begins.
+            Phase::Deploying if from == Some(Phase::Deployed) => entries
+                .iter()
+                .any(|e| matches!(e.event, Event::OnFailureStarted)),
             Phase::Deploying => matches!(from, None | Some(Phase::Deploying)),
             Phase::Transferring => matches!(from, Some(Phase::Deploying | Phase::Transferring)),
             // The tree is dead, or the command is over.
@@ -102,6 +108,9 @@ impl World {
             .any(|e| matches!(e.event, Event::OnFailureStarted));
         match &entry.event {
             Event::DeploymentFinished { .. } if ended => self.problem(format!("{id} ends twice")),
+            Event::Gates { .. } if !self.gates(&id).is_empty() => {
+                self.problem(format!("the gates of {id} are judged twice"));
+            }
             Event::AttemptStarted { .. } if ended => {
                 self.problem(format!("{id} is attempted after its end"))
             }
@@ -139,6 +148,23 @@ impl World {
         }
         self.judge_superseding(entry);
         self.judge_fitness(entry);
+    }
+
+    fn awaits_gates(&self, id: &str) -> bool {
+        self.hosts
+            .iter()
+            .filter(|h| h.deployment == id)
+            .filter_map(|h| h.config.as_ref())
+            .any(|config| config.await_gates)
+    }
+
+    /// What the gates of a deployment came to, each time that somebody told.
+    fn gates(&self, id: &str) -> Vec<GateStatus> {
+        let told = |e: &Entry| match &e.event {
+            Event::Gates { gates } if e.deployment.id == id => gates.first().map(|g| g.status),
+            _ => None,
+        };
+        self.chain.iter().filter_map(told).collect()
     }
 
     /// The candidates that have announced themselves and whose last preflight failed, as the chain tells.
@@ -312,7 +338,10 @@ impl World {
             .hosts
             .iter()
             .filter(|h| {
-                h.tree.as_ref().is_some_and(|t| !t.stuck) && !h.was_suspended(self.now, kill)
+                // Judging changes nothing: a frozen process may find out late that another judges too.
+                h.tree.as_ref().is_some_and(|t| !t.stuck)
+                    && !h.judges_now()
+                    && !h.was_suspended(self.now, kill)
             })
             .map(|h| h.name.clone())
             .collect();
@@ -415,6 +444,7 @@ impl World {
             self.problem(format!("{name} ended while its tree lives"));
         }
         if let Conclusion::Proceed { token, .. } = conclusion
+            && !self.hosts[index].judges
             && !self.proceeded.insert((id.clone(), *token))
         {
             self.problem(format!("two legs of {id} go on under token {token}"));
@@ -438,6 +468,11 @@ impl World {
     }
 
     fn judge_deployment(&mut self, id: &str) {
+        let gates = self.gates(id);
+        let done = self.outcome(id) == Some(Outcome::Succeeded);
+        if done && self.awaits_gates(id) && gates != [GateStatus::Pass] {
+            self.problem(format!("{id} is called done, but its gates are {gates:?}"));
+        }
         // Held, even where the record was removed after that: it is a person's now.
         let held = self
             .chain

@@ -8,6 +8,7 @@
 mod cast;
 mod dice;
 mod faults;
+mod gates;
 mod host;
 mod judge;
 mod scenario;

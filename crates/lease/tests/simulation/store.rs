@@ -1,13 +1,11 @@
-//! The simulated store: what it answers, how it lies, and the steps of those who are not of the protocol.
+//! The simulated store: what it answers and how it lies.
 
 use std::time::Duration;
 
 use lease::{
-    Phase, Record,
-    protocol::{Conclusion, Input, SwapAnswer},
+    protocol::{Input, SwapAnswer},
     store::{Snapshot, StoreError, Version, Write},
 };
-use ledger::{Draft, Event, FailureReason, Outcome, Timestamp};
 
 use crate::world::{Happening, World};
 
@@ -103,7 +101,7 @@ impl World {
             self.judge_entry(entry);
         }
         if let Some(record) = &write.record {
-            self.judge_record(host, record);
+            self.judge_record(host, record, &write.entries);
             if let Some(renewal) = self.renewals.get_mut(&write.nonce) {
                 renewal.2 = true;
             }
@@ -115,115 +113,6 @@ impl World {
             self.store.tip = write.tip.clone();
             self.store.version.ledger = Some(format!("ledger-{}", write.nonce));
         }
-    }
-
-    /// A write by somebody who is not of the protocol, over what stands at this moment.
-    pub(crate) fn write_at_once(
-        &mut self,
-        host: usize,
-        record: Option<Record>,
-        drafts: Vec<Draft>,
-    ) {
-        self.serial += 1;
-        let nonce = format!("foreign-{}", self.serial);
-        let at = Timestamp(1_700_000_000_000 + self.now.as_millis() as u64);
-        let (entries, tip) = self.store.tip.extend(&nonce, at, drafts);
-        let record = record.map(|r| Record {
-            nonce: nonce.clone(),
-            ..r
-        });
-        let expected = self.store.version.clone();
-        self.apply(
-            host,
-            &Write {
-                nonce,
-                expected,
-                record,
-                entries,
-                tip,
-                at,
-            },
-        );
-    }
-
-    /// The health-gates step of a leg that proceeds, as design §4 has it: it renews the lease while it judges.
-    pub(crate) fn begin_gates(&mut self, host: usize, conclusion: &Conclusion) {
-        let Conclusion::Proceed {
-            token,
-            finished: false,
-            ..
-        } = conclusion
-        else {
-            return;
-        };
-        let Some(gates) = self.hosts[host].plan.gates else {
-            return;
-        };
-        let begins = self.now + gates.begins_after;
-        let ends = begins + gates.takes;
-        let (token, pass) = (*token, gates.pass);
-        self.at(
-            begins,
-            Happening::Gates {
-                host,
-                token,
-                ends,
-                pass,
-            },
-        );
-    }
-
-    pub(crate) fn gates(&mut self, host: usize, token: u64, ends: Duration, pass: bool) {
-        let ours = |r: &Record| r.token == token && r.phase == Phase::Deployed;
-        let Some(record) = self
-            .store
-            .record
-            .clone()
-            .filter(ours)
-            .filter(|_| self.hosts[host].alive)
-        else {
-            return;
-        };
-        if self.now < ends {
-            let silence_allowed = record.policy.timing.lease;
-            self.write_at_once(
-                host,
-                Some(Record {
-                    silence_allowed,
-                    ..record
-                }),
-                Vec::new(),
-            );
-            let next = (self.now + self.timing.heartbeat).min(ends);
-            return self.at(
-                next,
-                Happening::Gates {
-                    host,
-                    token,
-                    ends,
-                    pass,
-                },
-            );
-        }
-        let (phase, outcome, reason) = if pass {
-            (Phase::Succeeded, Outcome::Succeeded, None)
-        } else {
-            (Phase::Failed, Outcome::Failed, Some(FailureReason::Gates))
-        };
-        let event = Event::DeploymentFinished {
-            outcome,
-            reason,
-            detail: String::new(),
-        };
-        let deployment = record.deployment.clone();
-        let by = Some(record.holder.clone());
-        let draft = Draft {
-            deployment,
-            by,
-            token,
-            event,
-        };
-        self.write_at_once(host, Some(Record { phase, ..record }), vec![draft]);
     }
 }
 

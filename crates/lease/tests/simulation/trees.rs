@@ -6,7 +6,7 @@ use lease::protocol::{Command, Ended, Input};
 use ledger::AttemptOutcome;
 
 use crate::{
-    host::Tree,
+    host::{Run, Tree},
     world::{Happening, World},
 };
 
@@ -37,6 +37,10 @@ impl World {
         let run = match command {
             Command::Deploy => host.plan.deploy,
             Command::OnFailure => host.plan.on_failure,
+            Command::Gates => Run {
+                takes: host.plan.gates.map(|g| g.takes).unwrap_or_default(),
+                succeeds: true,
+            },
         };
         let times_out = run.takes > timeout;
         host.tree = Some(Tree {
@@ -69,7 +73,9 @@ impl World {
         let due = self.hosts[index]
             .tree
             .as_ref()
-            .is_some_and(|t| t.generation == generation && !t.dying && t.deadline <= self.now);
+            .is_some_and(|t| t.generation == generation && !t.dying && t.deadline <= self.now)
+            // The gates are judged within the process: no watchdog stands behind them.
+            && !self.hosts[index].judges_now();
         if due {
             self.kill(index, self.timing.kill);
         }
@@ -78,6 +84,7 @@ impl World {
     /// The tree is dead within `within`; a second kill may be quicker than the first.
     pub(crate) fn kill(&mut self, index: usize, within: Duration) {
         let withstands = self.hosts[index].plan.withstands;
+        let withstands = withstands.filter(|_| !self.hosts[index].judges_now());
         let Some(tree) = &mut self.hosts[index].tree else {
             return;
         };
@@ -141,6 +148,10 @@ impl World {
                 tree.command, tree.token
             )
         });
+        if tree.command == Command::Gates {
+            let judged = self.judged(index, result.is_some());
+            return self.deliver(index, Input::Judged(judged));
+        }
         let detail = outcome.to_string();
         self.deliver(
             index,

@@ -41,12 +41,10 @@ pub(crate) enum Happening {
     TreeDead(usize, u64),
     Stuck(usize, u64),
     WatchdogDeadline(usize, u64),
-    /// The gates step of a host renews the lease under this token, or judges at its end.
-    Gates {
+    /// The gates step of a host begins, with the token of the step before it.
+    GatesStep {
         host: usize,
         token: u64,
-        ends: Duration,
-        pass: bool,
     },
     Fault(Fault),
 }
@@ -209,6 +207,7 @@ impl World {
             alive: true,
             touched: false,
             conclusion: None,
+            judges: false,
             deadline: Duration::ZERO,
             reads: Vec::new(),
             heartbeats: Vec::new(),
@@ -285,12 +284,7 @@ impl World {
             Happening::TreeDead(host, generation) => self.tree_over(host, generation, None),
             Happening::Stuck(host, generation) => self.tree_stuck(host, generation),
             Happening::WatchdogDeadline(host, generation) => self.watchdog(host, generation),
-            Happening::Gates {
-                host,
-                token,
-                ends,
-                pass,
-            } => self.gates(host, token, ends, pass),
+            Happening::GatesStep { host, token } => self.begin_gates(host, token),
             Happening::Fault(fault) => self.strike(fault),
         }
     }
@@ -384,7 +378,7 @@ impl World {
                 let name = self.hosts[index].name.clone();
                 self.say(|| format!("{name} ends: {conclusion:?}"));
                 self.judge_conclusion(index, &conclusion);
-                self.begin_gates(index, &conclusion);
+                self.next_step(index, &conclusion);
                 self.hosts[index].conclusion = Some(*conclusion);
             }
         }
