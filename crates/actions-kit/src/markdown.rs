@@ -42,6 +42,30 @@ pub fn code(text: &str) -> String {
     format!("{fence}{space}{text}{space}{fence}")
 }
 
+/// Words of ours, in which backticks mark code, inside a paragraph or a table cell.
+pub fn prose(text: &str) -> String {
+    let pieces: Vec<&str> = text.split('`').collect();
+    if pieces.len().is_multiple_of(2) {
+        return self::text(text);
+    }
+    let told = pieces.iter().enumerate().map(|(at, piece)| match at % 2 {
+        0 => spaced(piece),
+        _ => code(piece),
+    });
+    told.collect()
+}
+
+/// The text, with the spaces that part it from the code beside it.
+fn spaced(piece: &str) -> String {
+    let space = |there: bool| if there { " " } else { "" };
+    let words = text(piece);
+    if words.is_empty() {
+        return space(!piece.is_empty()).to_owned();
+    }
+    let (before, after) = (piece.starts_with(' '), piece.ends_with(' '));
+    format!("{}{words}{}", space(before), space(after))
+}
+
 /// `text` as a code block that its own backticks cannot end.
 pub fn code_block(language: &str, text: &str) -> String {
     let text = printable(text);
@@ -183,6 +207,12 @@ mod tests {
             code_block("text", "a\n```\nb\n"),
             "````text\na\n```\nb\n````\n"
         );
+    }
+
+    #[test]
+    fn code_within_words_is_shown_as_code() {
+        assert_eq!(prose("run `a | b` <now>"), "run `a \\| b` &lt;now&gt;");
+        assert_eq!(prose("a lone ` mark"), "a lone \\` mark");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! How the judgement is told: the step summary, the log, the annotations and the JSON report.
 
+pub use actions_kit::markdown::prose;
 use actions_kit::{Summary, duration, markdown};
 use serde::Serialize;
 
@@ -209,30 +210,6 @@ pub fn summary(
     summary
 }
 
-/// Words of ours, in which backticks mark code.
-pub fn prose(text: &str) -> String {
-    let pieces: Vec<&str> = text.split('`').collect();
-    if pieces.len().is_multiple_of(2) {
-        return markdown::text(text);
-    }
-    let told = pieces.iter().enumerate().map(|(at, piece)| match at % 2 {
-        0 => spaced(piece),
-        _ => markdown::code(piece),
-    });
-    told.collect()
-}
-
-/// The text, with the spaces that part it from the code beside it.
-fn spaced(piece: &str) -> String {
-    let space = |there: bool| if there { " " } else { "" };
-    let words = markdown::text(piece);
-    if words.is_empty() {
-        return space(!piece.is_empty()).to_owned();
-    }
-    let (before, after) = (piece.starts_with(' '), piece.ends_with(' '));
-    format!("{}{words}{}", space(before), space(after))
-}
-
 fn told(given: &Override) -> String {
     let ids: Vec<String> = given.checks.iter().map(|id| markdown::code(id)).collect();
     let until = match (&given.until, given.expired) {
@@ -365,12 +342,6 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
-    }
-
-    #[test]
-    fn code_within_words_is_shown_as_code() {
-        assert_eq!(prose("run `a | b` <now>"), "run `a \\| b` &lt;now&gt;");
-        assert_eq!(prose("a lone ` mark"), "a lone \\` mark");
     }
 
     #[test]
