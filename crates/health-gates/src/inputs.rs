@@ -20,7 +20,7 @@ pub const TABLE: Table = Table {
         },
         Output {
             name: "failed",
-            help: "the names of the gates that did not pass, separated by commas",
+            help: "the names of the required gates that did not pass, separated by commas",
         },
         Output {
             name: "report",

@@ -1,0 +1,161 @@
+//! How one gate is put into words, everywhere the same.
+
+use std::time::Duration;
+
+use actions_kit::{Status, duration, markdown};
+use gates::judgement::{End, Judged};
+use probes::Answer;
+
+/// How many characters of what a target said are shown.
+const SEEN: usize = 200;
+
+/// The sign before a gate. One that was stopped is no failure.
+pub(super) fn sign(gate: &Judged) -> &'static str {
+    match gate.end {
+        End::Stopped if gate.status != Status::Pass => Status::Unknown.sign(),
+        _ => gate.status.sign(),
+    }
+}
+
+/// How it ended and why: `failed: timed out after 5m`.
+pub(super) fn outcome(gate: &Judged) -> String {
+    match (gate.status, &gate.end) {
+        (Status::Pass, _) => "passed".to_owned(),
+        (_, End::Stopped) => "stopped before it passed".to_owned(),
+        (Status::Warn, _) => format!("not required: {}", why(&gate.end)),
+        (Status::Unknown, _) => format!("could not be asked: {}", why(&gate.end)),
+        (Status::Fail, _) => format!("failed: {}", why(&gate.end)),
+    }
+}
+
+/// Why it ended.
+pub(super) fn why(end: &End) -> String {
+    match end {
+        End::Passed => "passed".to_owned(),
+        End::TimedOut { after } => format!("timed out after {}", duration::format(*after)),
+        End::TriesUsed { tries: 1 } => "its only try is used up".to_owned(),
+        End::TriesUsed { tries } => format!("all {tries} tries are used up"),
+        End::FailureLimit { failures: 1 } => "one failure is its limit".to_owned(),
+        End::FailureLimit { failures } => format!("failed {failures} times in a row"),
+        End::Blocked { by } => format!("never asked, since {by} did not pass"),
+        End::Stopped => "stopped".to_owned(),
+        End::Once => "asked once".to_owned(),
+    }
+}
+
+/// The word for the end in reports that programs read.
+pub(super) fn end(end: &End) -> &'static str {
+    match end {
+        End::Passed => "passed",
+        End::TimedOut { .. } => "timed_out",
+        End::TriesUsed { .. } => "tries_used",
+        End::FailureLimit { .. } => "failure_limit",
+        End::Blocked { .. } => "blocked",
+        End::Stopped => "stopped",
+        End::Once => "once",
+    }
+}
+
+/// The word for an answer in reports that programs read.
+pub(super) fn answer(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Pass => "pass",
+        Answer::Fail => "fail",
+        Answer::Unknown => "unknown",
+    }
+}
+
+/// The sign of an answer in a timeline.
+pub(super) fn answer_sign(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Pass => Status::Pass.sign(),
+        Answer::Fail => Status::Fail.sign(),
+        Answer::Unknown => Status::Unknown.sign(),
+    }
+}
+
+/// What the last try saw, else why there was none.
+pub(super) fn last_seen(gate: &Judged) -> String {
+    if !gate.seen.is_empty() {
+        return cut(&gate.seen, SEEN);
+    }
+    match (&gate.end, gate.tries) {
+        (End::Blocked { .. }, _) => why(&gate.end),
+        (_, 0) => "not asked yet".to_owned(),
+        _ => "no answer".to_owned(),
+    }
+}
+
+/// `1 try`, `34 tries`.
+pub(super) fn tries(count: u32) -> String {
+    match count {
+        1 => "1 try".to_owned(),
+        _ => format!("{count} tries"),
+    }
+}
+
+/// From its first try to its end; nothing where it was never asked.
+pub(super) fn spent(gate: &Judged) -> Option<Duration> {
+    gate.began.map(|began| gate.ended.saturating_sub(began))
+}
+
+/// For people: `24 ms`, `3.2 s`, `5m`.
+pub(super) fn time(duration: Duration) -> String {
+    if duration < Duration::from_secs(1) {
+        format!("{} ms", duration.as_millis())
+    } else if duration < Duration::from_secs(60) {
+        format!("{:.1} s", duration.as_secs_f64())
+    } else {
+        duration::format(Duration::from_secs(duration.as_secs()))
+    }
+}
+
+/// What a reader can do about it; empty where nothing is wrong.
+pub(super) fn mend(gate: &Judged) -> String {
+    match (gate.status, &gate.end) {
+        (Status::Pass, _) | (_, End::Stopped) => String::new(),
+        (_, End::Blocked { by }) => format!("mend {by} first"),
+        (Status::Unknown, _) => {
+            "this runner could not ask it: mend the way there (name, network, permission) or the gate's own settings"
+                .to_owned()
+        }
+        (_, End::TimedOut { .. }) => {
+            "look at the service's own log; where it only needs longer, raise the gate's `timeout`".to_owned()
+        }
+        (_, End::TriesUsed { .. }) => {
+            "look at the service's own log; where it only needs longer, raise the gate's `max-tries`".to_owned()
+        }
+        (_, End::FailureLimit { .. } | End::Once | End::Passed) => {
+            "look at the service's own log".to_owned()
+        }
+    }
+}
+
+/// `api, redis and 3 more`: at most `most` of the names.
+pub(super) fn listed(names: &[&str], most: usize) -> String {
+    let shown: Vec<String> = names.iter().take(most).map(|name| cut(name, 60)).collect();
+    match names.len().saturating_sub(most) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// On one line, without control characters and terminal sequences.
+pub(super) fn line(text: &str) -> String {
+    let text = markdown::printable(text);
+    if text.contains(['\n', '\t']) {
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    } else {
+        text
+    }
+}
+
+/// At most `most` characters, the last of them `…` where some are missing.
+pub(super) fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(most.saturating_sub(1)).collect();
+    short.push('…');
+    short
+}
