@@ -1,12 +1,14 @@
-//! Whether a name has the records that are wanted.
+//! Whether a name has the addresses or records that are wanted.
 //!
-//! Responsible for: one question and the comparison. Not responsible for resolving: [`crate::resolver`] is.
+//! Responsible for: one question, always asked anew, and the comparison. Not responsible for resolving:
+//! [`crate::resolver`] is.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use tokio::time::Instant;
 
 use crate::{
+    foreign,
     probe::{Answer, Observation, Probe, ProbeFuture},
     resolver::{RecordType, ResolveError, Resolver},
 };
@@ -14,14 +16,25 @@ use crate::{
 /// Values shown in one line, at most.
 const SHOWN: usize = 8;
 
-/// Whether `name` has records of one type, and among them those expected.
+/// What one value may take of it, in characters.
+const LONGEST: usize = 80;
+
+/// Whether `name` has what is asked for, and what is expected.
 #[derive(Clone, Debug)]
 pub struct Dns {
     resolver: Resolver,
     server: Option<SocketAddr>,
     name: String,
-    record_type: RecordType,
+    question: Question,
     expected: Vec<String>,
+    only: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Question {
+    /// As a program resolves it: `/etc/hosts`, the search list, both families.
+    Addresses,
+    Records(RecordType),
 }
 
 /// Asks for the records of one type: their data as a zone file writes it.
@@ -41,18 +54,30 @@ pub async fn query(
 impl Dns {
     /// A question to the name servers of `resolver`; any record of the type will do.
     pub fn new(resolver: &Resolver, name: &str, record_type: RecordType) -> Dns {
+        Dns::asking(resolver, name, Question::Records(record_type))
+    }
+
+    /// A question for addresses of either family, answered as programs of this machine are: `/etc/hosts` and the search
+    /// list count. Any address will do.
+    pub fn addresses(resolver: &Resolver, name: &str) -> Dns {
+        Dns::asking(resolver, name, Question::Addresses)
+    }
+
+    fn asking(resolver: &Resolver, name: &str, question: Question) -> Dns {
         Dns {
-            resolver: resolver.clone(),
+            // Whoever waits for a record to change must not be told the old one from memory.
+            resolver: resolver.forgetful(),
             server: None,
             name: name.to_owned(),
-            record_type,
+            question,
             expected: Vec::new(),
+            only: false,
         }
     }
 
-    /// Asks this name server and no other.
+    /// Asks this name server and no other. It is then the target itself: that it fails or is silent is an answer.
     pub fn from_server(mut self, server: SocketAddr) -> Dns {
-        self.resolver = Resolver::with_servers(&[server]);
+        self.resolver = Resolver::with_servers(&[server]).forgetful();
         self.server = Some(server);
         self
     }
@@ -64,51 +89,83 @@ impl Dns {
         self
     }
 
-    /// The expected values that are not among `seen`.
-    fn missing(&self, seen: &[String]) -> Vec<&str> {
-        let same = |one: &str| match self.record_type {
-            RecordType::TXT => one.to_owned(),
-            // Two ways to write one address are one address.
-            RecordType::A | RecordType::AAAA => one
-                .parse::<std::net::IpAddr>()
-                .map_or_else(|_| one.to_owned(), |address| address.to_string()),
-            _ => one.trim_end_matches('.').to_ascii_lowercase(),
-        };
-        let seen: Vec<String> = seen.iter().map(|value| same(value)).collect();
-        self.expected
+    /// Wants nothing else among the answers.
+    pub fn only(mut self) -> Dns {
+        self.only = true;
+        self
+    }
+
+    /// What two ways to write one value have in common.
+    fn same(&self, value: &str) -> String {
+        match self.question {
+            Question::Records(RecordType::TXT) => value.to_owned(),
+            Question::Addresses | Question::Records(RecordType::A | RecordType::AAAA) => value
+                .parse::<IpAddr>()
+                .map_or_else(|_| value.to_owned(), |address| address.to_string()),
+            Question::Records(_) => value.trim_end_matches('.').to_ascii_lowercase(),
+        }
+    }
+
+    /// Those of `values` that are not among `others`.
+    fn without<'a>(&self, values: &'a [String], others: &[String]) -> Vec<&'a str> {
+        let others: Vec<String> = others.iter().map(|value| self.same(value)).collect();
+        values
             .iter()
             .map(String::as_str)
-            .filter(|value| !seen.contains(&same(value)))
+            .filter(|value| !others.contains(&self.same(value)))
             .collect()
+    }
+
+    async fn ask(&self, deadline: Instant) -> Result<Vec<String>, ResolveError> {
+        match self.question {
+            Question::Addresses => {
+                let addresses = self.resolver.addresses(&self.name, deadline).await?;
+                Ok(addresses.iter().map(IpAddr::to_string).collect())
+            }
+            Question::Records(record_type) => {
+                query(&self.resolver, &self.name, record_type, deadline).await
+            }
+        }
+    }
+
+    fn judge(&self, values: &[String]) -> (Answer, String) {
+        let missing = self.without(&self.expected, values);
+        let mut seen = format!("{} is {}", self.name, shown(values));
+        let mut answer = Answer::Pass;
+        if !missing.is_empty() {
+            answer = Answer::Fail;
+            seen = format!("{seen}; not among them: {}", shown(&missing));
+        }
+        let more = self.without(values, &self.expected);
+        if self.only && !more.is_empty() {
+            answer = Answer::Fail;
+            seen = format!("{seen}; not wanted: {}", shown(&more));
+        }
+        (answer, seen)
     }
 }
 
 impl Probe for Dns {
     fn identity(&self) -> String {
+        let asked = match self.question {
+            Question::Addresses => format!("dns {}", self.name),
+            Question::Records(record_type) => format!("dns {record_type} {}", self.name),
+        };
         match self.server {
-            Some(server) => format!("dns {} {} at {server}", self.record_type, self.name),
-            None => format!("dns {} {}", self.record_type, self.name),
+            Some(server) => format!("{asked} at {server}"),
+            None => asked,
         }
     }
 
     fn check(&self, deadline: Instant) -> ProbeFuture<'_> {
         Box::pin(async move {
             let begun = Instant::now();
-            let asked = query(&self.resolver, &self.name, self.record_type, deadline).await;
-            let (answer, seen) = match asked {
-                Ok(values) => {
-                    let missing = self.missing(&values);
-                    let found = format!("{} is {}", self.name, shown(&values));
-                    if missing.is_empty() {
-                        (Answer::Pass, found)
-                    } else {
-                        (
-                            Answer::Fail,
-                            format!("{found}; not among them: {}", missing.join(", ")),
-                        )
-                    }
+            let (answer, seen) = match self.ask(deadline).await {
+                Ok(values) => self.judge(&values),
+                // A server that was named is asked for its own sake; those of this machine only stand in between.
+                Err(error) if error.is_definite() || self.server.is_some() => {
+                    (Answer::Fail, format!("failed to {error}"))
                 }
-                Err(error) if error.is_definite() => (Answer::Fail, format!("failed to {error}")),
                 Err(error) => (Answer::Unknown, format!("failed to {error}")),
             };
             Observation {
@@ -121,11 +178,11 @@ impl Probe for Dns {
 }
 
 /// Foreign text in one line: a TXT record may hold anything.
-fn shown(values: &[String]) -> String {
+fn shown(values: &[impl AsRef<str>]) -> String {
     let mut parts: Vec<String> = values
         .iter()
         .take(SHOWN)
-        .map(|value| value.escape_debug().to_string())
+        .map(|value| foreign::bounded(value.as_ref(), LONGEST))
         .collect();
     if values.len() > SHOWN {
         parts.push(format!("and {} more", values.len() - SHOWN));

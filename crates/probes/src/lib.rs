@@ -10,6 +10,7 @@ pub mod registry;
 
 pub mod command;
 pub mod dns;
+mod foreign;
 pub mod host;
 pub mod icmp;
 pub mod postgres;

@@ -8,7 +8,7 @@ mod servers;
 
 use std::{
     fs,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
     sync::Arc,
     time::Duration,
@@ -46,7 +46,7 @@ pub struct Resolver {
 }
 
 struct Inner {
-    hosts: Hosts,
+    hosts: Arc<Hosts>,
     // An unreadable configuration hinders names alone, not literals and not /etc/hosts.
     servers: Result<NameServers, ResolveError>,
     lookups: Semaphore,
@@ -74,15 +74,24 @@ impl Resolver {
             // A line that cannot be read is passed over, as the C library does.
             let _unreadable = known.read_hosts_conf(file);
         }
-        Resolver::new(known, NameServers::from_file(resolv_conf))
+        Resolver::new(Arc::new(known), NameServers::from_file(resolv_conf))
     }
 
     /// These name servers alone: no `/etc/hosts`, no search list.
     pub fn with_servers(servers: &[SocketAddr]) -> Resolver {
-        Resolver::new(Hosts::default(), NameServers::these(servers))
+        Resolver::new(Arc::default(), NameServers::these(servers))
     }
 
-    fn new(hosts: Hosts, servers: Result<NameServers, ResolveError>) -> Resolver {
+    /// The same, without a memory of answers: for a question that waits for an answer to change.
+    pub fn forgetful(&self) -> Resolver {
+        let servers = self.inner.servers.as_ref().map_err(Clone::clone);
+        Resolver::new(
+            Arc::clone(&self.inner.hosts),
+            servers.and_then(NameServers::forgetful),
+        )
+    }
+
+    fn new(hosts: Arc<Hosts>, servers: Result<NameServers, ResolveError>) -> Resolver {
         Resolver {
             inner: Arc::new(Inner {
                 hosts,
@@ -90,6 +99,11 @@ impl Resolver {
                 lookups: Semaphore::new(LOOKUPS),
             }),
         }
+    }
+
+    /// Whether both share what they know.
+    pub(crate) fn is(&self, other: &Resolver) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
     }
 
     /// The name servers in their order; none where the configuration could not be read.
@@ -119,7 +133,13 @@ impl Resolver {
             return Ok(vec![literal]);
         }
         let name = parse(host)?;
-        let known = self.known(&name);
+        let mut known = self.known(&name);
+        if name.is_localhost() {
+            known.extend([
+                IpAddr::V6(Ipv6Addr::LOCALHOST),
+                IpAddr::V4(Ipv4Addr::LOCALHOST),
+            ]);
+        }
         if !known.is_empty() {
             return Ok(by_turns(known));
         }
@@ -352,6 +372,28 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(seen, addresses("192.0.2.7"));
+    }
+
+    #[tokio::test]
+    async fn localhost_is_both_loopbacks_whatever_the_hosts_file_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let hosts = folder.path().join("hosts");
+        for (text, name, wanted) in [
+            ("", "localhost", "::1 127.0.0.1"),
+            ("127.0.0.1 localhost\n", "localhost", "::1 127.0.0.1"),
+            ("::1 localhost\n", "LOCALHOST.", "::1 127.0.0.1"),
+            ("", "api.localhost", "::1 127.0.0.1"),
+            (
+                "192.0.2.7 localhost\n",
+                "localhost",
+                "::1 192.0.2.7 127.0.0.1",
+            ),
+        ] {
+            fs::write(&hosts, text).unwrap();
+            let resolver = Resolver::from_files(Path::new("/nowhere"), &hosts);
+            let seen = resolver.addresses(name, Instant::now()).await.unwrap();
+            assert_eq!(seen, addresses(wanted), "{text:?}");
+        }
     }
 
     #[tokio::test]

@@ -1,7 +1,10 @@
 //! Whether a TCP port is open, told by every address of its host.
 //!
 //! Responsible for: trying all addresses (RFC 8305) and saying what became of each. Not responsible for what is spoken
-//! over the connection. A proxy from the environment is never used: targets are asked directly.
+//! over the connection, but for a first word ([`Exchange`]). A proxy from the environment is never used: targets are asked directly.
+
+mod exchange;
+mod probe;
 
 use std::{
     fmt, io,
@@ -14,8 +17,11 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
+pub use exchange::{Exchange, ExchangeFailure};
+pub use probe::Tcp;
+
 use crate::{
-    probe::{Answer, Observation, Probe, ProbeFuture},
+    probe::Answer,
     resolver::{ResolveError, Resolver},
     stagger::{DISTANCE, staggered},
 };
@@ -210,37 +216,4 @@ fn listed(attempts: &[Attempt]) -> String {
         .map(|attempt| format!("{}: {}", attempt.address, attempt.failure))
         .collect();
     parts.join(", ")
-}
-
-/// Whether `host:port` takes connections.
-#[derive(Clone, Debug)]
-pub struct Tcp {
-    /// Shared by the probes of a process.
-    pub resolver: Resolver,
-    /// A name or a literal.
-    pub host: String,
-    /// The port.
-    pub port: u16,
-}
-
-impl Probe for Tcp {
-    fn identity(&self) -> String {
-        format!("tcp {}", authority(&self.host, self.port))
-    }
-
-    fn check(&self, deadline: Instant) -> ProbeFuture<'_> {
-        Box::pin(async move {
-            let begun = Instant::now();
-            let (answer, seen) =
-                match connect(&self.resolver, &self.host, self.port, deadline).await {
-                    Ok(open) => (Answer::Pass, format!("connected to {}", open.address)),
-                    Err(error) => (error.answer(), format!("failed to {error}")),
-                };
-            Observation {
-                answer,
-                seen,
-                took: begun.elapsed(),
-            }
-        })
-    }
 }

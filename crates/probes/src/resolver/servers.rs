@@ -33,6 +33,7 @@ pub(super) struct NameServers {
     servers: Vec<(SocketAddr, TokioResolver)>,
     search: Vec<Name>,
     ndots: usize,
+    options: ResolverOpts,
 }
 
 /// What one server said for sure.
@@ -93,7 +94,20 @@ impl NameServers {
             servers,
             search,
             ndots,
+            options: options.clone(),
         })
+    }
+
+    /// The same servers, asked anew each time.
+    pub(super) fn forgetful(&self) -> Result<NameServers, ResolveError> {
+        let mut options = self.options.clone();
+        options.cache_size = 0;
+        NameServers::new(&self.addresses(), self.search.clone(), self.ndots, &options).map_err(
+            |error| ResolveError::Configuration {
+                path: "the given list".into(),
+                reason: error.to_string(),
+            },
+        )
     }
 
     pub(super) fn addresses(&self) -> Vec<SocketAddr> {

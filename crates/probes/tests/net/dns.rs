@@ -372,3 +372,93 @@ fn the_dns_probe_tells_a_wrong_name_from_a_dead_server() {
         }
     });
 }
+
+#[test]
+fn a_server_that_was_named_is_itself_the_target() {
+    in_network("", async || {
+        for says in [Says::Code(ResponseCode::ServFail), Says::Nothing] {
+            let server = saying(says.clone()).await;
+            let resolver = Resolver::with_servers(&["127.0.0.1:9".parse().unwrap()]);
+            let probe =
+                Dns::new(&resolver, "name.example", RecordType::A).from_server(server.address);
+            let seen = probe.check(within(1.0)).await;
+            assert_eq!(seen.answer, Answer::Fail, "{says:?}: {}", seen.seen);
+            assert!(
+                seen.seen.contains(&server.address.to_string()),
+                "{}",
+                seen.seen
+            );
+        }
+    });
+}
+
+#[test]
+fn a_record_that_changes_is_seen_at_the_next_question() {
+    in_network("", async || {
+        let (tell, told) = tokio::sync::watch::channel("192.0.2.7");
+        let server = NameServer::start("127.0.0.1:0", move |_, _| {
+            Says::Records(vec![a(*told.borrow())])
+        })
+        .await;
+        let resolver = Resolver::with_servers(&[server.address]);
+        let probe =
+            Dns::new(&resolver, "name.example", RecordType::A).expecting(["192.0.2.8".to_owned()]);
+        assert_eq!(probe.check(within(5.0)).await.answer, Answer::Fail);
+        // The old record may be kept for a minute by its time to live.
+        tell.send("192.0.2.8").unwrap();
+        let seen = probe.check(within(5.0)).await;
+        assert_eq!(seen.answer, Answer::Pass, "{}", seen.seen);
+        assert_eq!(server.asked().len(), 2);
+    });
+}
+
+#[test]
+fn addresses_are_what_a_program_of_this_machine_gets() {
+    in_network("", async || {
+        let server = NameServer::start("127.0.0.1:0", |_, family| match family {
+            RecordType::A => Says::Records(vec![a("192.0.2.7")]),
+            _ => Says::Records(vec![RData::AAAA(AAAA("2001:db8::7".parse().unwrap()))]),
+        })
+        .await;
+        let resolver = Resolver::with_servers(&[server.address]);
+        let probe = Dns::addresses(&resolver, "db.example");
+        assert_eq!(probe.identity(), "dns db.example");
+        let seen = probe.check(within(5.0)).await;
+        assert_eq!(
+            (seen.answer, seen.seen.as_str()),
+            (Answer::Pass, "db.example is 2001:db8::7, 192.0.2.7")
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let hosts = folder.path().join("hosts");
+        fs::write(&hosts, "192.0.2.9 db.example\n").unwrap();
+        let resolver = Resolver::from_files(Path::new("/nowhere"), &hosts);
+        let seen = Dns::addresses(&resolver, "db.example")
+            .check(within(5.0))
+            .await;
+        assert_eq!(seen.seen, "db.example is 192.0.2.9");
+    });
+}
+
+#[test]
+fn only_the_wanted_values_means_no_more_and_no_fewer() {
+    in_network("", async || {
+        let records = vec![a("192.0.2.7"), a("192.0.2.8")];
+        let server = saying(Says::Records(records)).await;
+        let resolver = Resolver::with_servers(&[server.address]);
+        let wanting = async |values: &[&str]| {
+            let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+            let probe = Dns::new(&resolver, "name.example", RecordType::A)
+                .expecting(values)
+                .only();
+            probe.check(within(5.0)).await
+        };
+        let seen = wanting(&["192.0.2.8", "192.0.2.7"]).await;
+        assert_eq!(seen.answer, Answer::Pass, "{}", seen.seen);
+        let seen = wanting(&["192.0.2.7", "192.0.2.9"]).await;
+        assert_eq!(seen.answer, Answer::Fail);
+        assert_eq!(
+            seen.seen,
+            "name.example is 192.0.2.7, 192.0.2.8; not among them: 192.0.2.9; not wanted: 192.0.2.8"
+        );
+    });
+}

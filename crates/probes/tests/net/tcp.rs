@@ -8,9 +8,12 @@ use hickory_resolver::proto::rr::{
 };
 use probes::{
     Answer, Probe,
-    tcp::{ConnectFailure, Tcp, TcpError, connect},
+    tcp::{ConnectFailure, Exchange, Tcp, TcpError, connect},
 };
-use tokio::time::Instant;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::Instant,
+};
 
 use crate::{
     DROPPING, SILENT, closed_port, in_network, listener, literals,
@@ -37,7 +40,7 @@ fn an_open_port_is_connected_and_closed_without_a_reset() {
         drop(connected);
         // A reset would be an error here, an ordinary close is the end.
         let mut rest = Vec::new();
-        let read = tokio::io::AsyncReadExt::read_to_end(&mut theirs, &mut rest).await;
+        let read = theirs.read_to_end(&mut rest).await;
         assert_eq!(read.unwrap(), 0);
     });
 }
@@ -204,6 +207,7 @@ fn the_probe_says_in_one_line_what_was_seen() {
             resolver: literals(),
             host: "127.0.0.1".to_owned(),
             port,
+            exchange: None,
         };
         let up = probe(open.port());
         assert_eq!(up.identity(), format!("tcp {open}"));
@@ -225,5 +229,114 @@ fn the_probe_says_in_one_line_what_was_seen() {
             "{}",
             seen.seen
         );
+    });
+}
+
+#[test]
+fn localhost_is_reached_in_either_family_whatever_the_hosts_file_says() {
+    in_network("", async || {
+        let folder = tempfile::tempdir().unwrap();
+        let hosts = folder.path().join("hosts");
+        for (line, listens_at) in [
+            ("::1 localhost\n", "127.0.0.1:0"),
+            ("127.0.0.1 localhost\n", "[::1]:0"),
+            ("", "127.0.0.1:0"),
+            ("", "[::1]:0"),
+        ] {
+            std::fs::write(&hosts, line).unwrap();
+            let resolver = probes::resolver::Resolver::from_files("/nowhere".as_ref(), &hosts);
+            let (_listening, address) = listener(listens_at).await;
+            let begun = Instant::now();
+            let connected = connect(&resolver, "localhost", address.port(), within(5.0))
+                .await
+                .unwrap();
+            assert_eq!(connected.address, address, "{line:?}");
+            // A refused family costs nothing: the other is tried at once.
+            assert!(begun.elapsed() < Duration::from_secs(2));
+        }
+    });
+}
+
+/// A server that waits for `asked`, says `says` and closes the connection, or keeps it open and says nothing more.
+async fn saying(asked: &'static str, says: &'static [u8], closes: bool) -> std::net::SocketAddr {
+    let (listening, address) = listener("127.0.0.1:0").await;
+    tokio::spawn(async move {
+        let (mut stream, _) = listening.accept().await.unwrap();
+        let mut heard = vec![0; asked.len()];
+        stream.read_exact(&mut heard).await.unwrap();
+        assert_eq!(heard, asked.as_bytes());
+        stream.write_all(says).await.unwrap();
+        if !closes {
+            let _until_the_client_goes = stream.read(&mut [0]).await;
+        }
+    });
+    address
+}
+
+async fn exchanged(address: std::net::SocketAddr, send: &str, expect: &str) -> probes::Observation {
+    let probe = Tcp {
+        resolver: literals(),
+        host: address.ip().to_string(),
+        port: address.port(),
+        exchange: Some(Exchange {
+            send: send.to_owned(),
+            expect: expect.to_owned(),
+        }),
+    };
+    probe.check(within(0.7)).await
+}
+
+#[test]
+fn a_banner_and_an_answer_are_told_from_other_words_and_from_silence() {
+    in_network("", async || {
+        let ssh = saying("", b"SSH-2.0-OpenSSH_9.2\r\n", false).await;
+        let seen = exchanged(ssh, "", "SSH-2.0").await;
+        assert_eq!(seen.answer, Answer::Pass);
+        assert_eq!(seen.seen, format!("{ssh} said \"SSH-2.0-OpenSSH_9.2\""));
+
+        let redis = saying("PING\r\n", b"+PONG\r\n", false).await;
+        let seen = exchanged(redis, "PING\r\n", "+PONG").await;
+        assert_eq!(seen.answer, Answer::Pass, "{}", seen.seen);
+
+        let other = saying("", b"HTTP/1.1 400 \x1b[2J\n\xff", true).await;
+        let seen = exchanged(other, "", "SSH-2.0").await;
+        assert_eq!(seen.answer, Answer::Fail);
+        assert_eq!(
+            seen.seen,
+            format!("{other} said \"HTTP/1.1 400 \\u{{1b}}[2J\\n\u{fffd}\", wanted \"SSH-2.0\"")
+        );
+
+        let rude = saying("", b"", true).await;
+        let seen = exchanged(rude, "", "SSH-2.0").await;
+        assert_eq!(
+            seen.seen,
+            format!("{rude} closed the connection without a word, wanted \"SSH-2.0\"")
+        );
+
+        let silent = saying("", b"", false).await;
+        let seen = exchanged(silent, "", "SSH-2.0").await;
+        assert_eq!(
+            (seen.answer, seen.seen),
+            (
+                Answer::Fail,
+                format!("{silent} said nothing in 0.7 s, wanted \"SSH-2.0\"")
+            )
+        );
+    });
+}
+
+#[test]
+fn a_server_that_never_stops_talking_is_read_to_a_bound() {
+    in_network("", async || {
+        let (listening, address) = listener("127.0.0.1:0").await;
+        let chatter = tokio::spawn(async move {
+            let (mut stream, _) = listening.accept().await.unwrap();
+            while stream.write_all(&[b'x'; 512]).await.is_ok() {}
+        });
+        let seen = exchanged(address, "", "SSH-2.0").await;
+        assert_eq!(seen.answer, Answer::Fail);
+        assert!(seen.seen.chars().count() < 200, "{}", seen.seen);
+        assert!(seen.took < Duration::from_millis(700), "{:?}", seen.took);
+        chatter.await.unwrap();
     });
 }
