@@ -51,6 +51,9 @@ pub struct CandidateFile {
     /// What is deployed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// Whether the deployment ends with its gates (`await-gates`); absent before a step that deploys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub await_gates: Option<bool>,
     /// What to run when the deployment fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_failure: Option<Hook>,
@@ -67,6 +70,12 @@ pub struct Hook {
     /// The folder, absolute; absent: the step's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub working_directory: Option<PathBuf>,
+    /// How long it may take, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<u64>,
+    /// From SIGTERM to SIGKILL, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace_millis: Option<u64>,
 }
 
 /// What became of a store's address.
@@ -163,6 +172,7 @@ impl CandidateFile {
             nonce: None,
             outcome: None,
             version: None,
+            await_gates: None,
             on_failure: None,
             other: Map::new(),
         }
@@ -329,6 +339,8 @@ mod tests {
         file.on_failure = Some(Hook {
             run: String::from("./roll-back\n"),
             working_directory: Some(PathBuf::from("/srv/app")),
+            timeout_seconds: Some(600),
+            grace_millis: Some(3000),
         });
         file.write(temp.path(), &Redactor::new()).expect("written");
         assert_eq!(CandidateFile::read(temp.path()).expect("read"), Some(file));
@@ -402,6 +414,8 @@ mod tests {
         hooked.on_failure = Some(Hook {
             run: String::from("curl -u canary-7f3a"),
             working_directory: None,
+            timeout_seconds: None,
+            grace_millis: None,
         });
         let mut other = file();
         other.other.insert(

@@ -1,11 +1,12 @@
 //! What every step of a leg knows: its deployment, its candidate, its lock and store, and what an earlier step of the
 //! same job left behind (design §8, the common inputs).
 //!
-//! Responsible for turning the inputs that all actions share into those facts, and for the host's clock and voice. Not
-//! responsible for deciding anything by them: that is the `lease` crate's.
+//! Responsible for turning the inputs that all actions share into those facts, for the host's clock and voice, and for running
+//! the user's commands under the supervisor as the protocol orders. Not responsible for deciding anything by them: that is the `lease` crate's.
 
 mod deployment;
 mod earlier;
+mod hands;
 mod host;
 mod identity;
 pub mod inputs;
@@ -14,6 +15,7 @@ mod voice;
 
 pub use deployment::deployment;
 pub use earlier::{INSTANCE, adopt_earlier_step, instance, own_folder, temp};
+pub use hands::{CommandHands, HandsError, UserCommands};
 pub use host::{NoHands, ThisHost, random_name, wall};
 pub use identity::{lock, number, party};
 pub use place::Place;

@@ -15,7 +15,7 @@ use actions_kit::{
 use github::Token;
 use lease::{
     LockName, OnPrimaryLost, Policy, Timing,
-    protocol::{CandidateConfig, Request, Rerun, WatcherConfig},
+    protocol::{CandidateConfig, Request, Rerun, Task, WatcherConfig},
 };
 use ledger::Deployment;
 use leg::Place;
@@ -360,6 +360,7 @@ fn deploy(
         await_gates: inputs.flag("await-gates"),
         on_failure: on_failure.is_some(),
         allow_older: inputs.flag("allow-older"),
+        task: Task::Deploy,
     };
     Some(DeployMode {
         candidate,

@@ -14,12 +14,11 @@ use lease::{
     protocol::{Candidate, CandidateConfig, Conclusion},
     shell,
 };
-use leg::{ThisHost, Voice};
+use leg::{CommandHands, ThisHost, UserCommands, Voice};
 
 use crate::{
     closing,
     config::{Config, DeployMode, Lock},
-    hands::DeployHands,
     report::{self, About, Report},
     rerun, results,
     story::Story,
@@ -52,15 +51,20 @@ pub(crate) async fn run(
     let timing = candidate.policy.timing;
     let mut file = leave_for_later_steps(config, mode, voice)?;
     let output_file = fresh_output_file(mode)?;
-    let mut hands = DeployHands::new(
-        mode,
-        timing.kill,
-        config.redactor.clone(),
-        voice,
-        output_file.clone(),
-        about_the_deployment(config, mode),
-    )
-    .context("start the watchdog")?;
+    let mut environment = mode.inherited.clone();
+    environment.extend(about_the_deployment(config, mode));
+    let commands = UserCommands {
+        deploy: Some(mode.run.clone()),
+        on_failure: mode.on_failure.clone(),
+        working_directory: mode.working_directory.clone(),
+        grace: mode.grace,
+        kill_time: timing.kill,
+        temp: mode.temp.clone(),
+        environment,
+        output_file,
+    };
+    let mut hands = CommandHands::new(commands, config.redactor.clone(), voice)
+        .context("start the watchdog")?;
     voice.say(&format!(
         "{me} for {} ({}), store {}",
         lock.name,
@@ -174,7 +178,10 @@ fn leave_for_later_steps(
     file.on_failure = mode.on_failure.clone().map(|run| Hook {
         run,
         working_directory: Some(mode.working_directory.clone()),
+        timeout_seconds: Some(candidate.attempt_timeout.as_secs()),
+        grace_millis: Some(mode.grace.as_millis() as u64),
     });
+    file.await_gates = Some(candidate.await_gates);
     file.other
         .insert(leg::INSTANCE.to_owned(), candidate.instance.clone().into());
     // This step's own lock joins them once it is known what came of it.

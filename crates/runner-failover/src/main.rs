@@ -7,7 +7,6 @@ mod closing;
 mod config;
 mod deploy;
 mod expire;
-mod hands;
 mod person;
 mod report;
 mod rerun;

@@ -8,28 +8,54 @@ use lease::{
     shell::Hands,
 };
 use ledger::AttemptOutcome;
-use leg::Voice;
 use supervisor::{
     CommandSpec, Containment, Event, Exit, Options, Stop, Supervisor, SupervisorError,
     WatchdogLoss,
     signals::{Received, Signals},
 };
 
-use crate::config::DeployMode;
+use crate::Voice;
+
+/// What this host lacks for running commands; reads after "failed to …".
+#[derive(Debug, thiserror::Error)]
+pub enum HandsError {
+    /// Signals cannot be listened for.
+    #[error("listen for signals: {0}")]
+    Signals(std::io::Error),
+    /// The watchdog.
+    #[error(transparent)]
+    Supervisor(#[from] SupervisorError),
+}
+
+/// The commands of a user, and where and how they run.
+#[derive(Clone, Debug, Default)]
+pub struct UserCommands {
+    /// The input `run`; nothing for a step that only judges.
+    pub deploy: Option<String>,
+    /// The input `on-failure`.
+    pub on_failure: Option<String>,
+    /// Where they run.
+    pub working_directory: PathBuf,
+    /// SIGTERM to SIGKILL.
+    pub grace: Duration,
+    /// How long killing the whole tree may take.
+    pub kill_time: Duration,
+    /// For the scripts; emptied by the runner.
+    pub temp: PathBuf,
+    /// Their environment, but for what changes with each attempt.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Where they put their outputs.
+    pub output_file: PathBuf,
+}
 
 /// The supervisor's side of a deployment.
-pub(crate) struct DeployHands<'a> {
-    mode: &'a DeployMode,
-    kill_time: Duration,
+pub struct CommandHands<'a> {
+    commands: UserCommands,
     redactor: Redactor,
     voice: &'a Voice,
     signals: Signals,
     supervisor: Option<Supervisor>,
     deadline: Option<Duration>,
-    /// Where the command puts its outputs.
-    pub(crate) output_file: PathBuf,
-    /// Variables that say what is deployed.
-    about: Vec<(OsString, OsString)>,
     exit: Option<Exit>,
     lost: Option<WatchdogLoss>,
     /// A command was started, and its tree has not been proven dead.
@@ -37,31 +63,29 @@ pub(crate) struct DeployHands<'a> {
     timeout: Duration,
     waiting: VecDeque<Input>,
     /// The signal that came last: its number is the exit code.
-    pub(crate) received: Option<Received>,
+    pub received: Option<Received>,
     /// The last lines of the last command, redacted.
-    pub(crate) tail: Vec<String>,
+    pub tail: Vec<String>,
 }
 
-impl<'a> DeployHands<'a> {
-    /// Starts the watchdog already: a host that cannot must not claim anything.
-    pub(crate) fn new(
-        mode: &'a DeployMode,
-        kill_time: Duration,
+impl<'a> CommandHands<'a> {
+    /// Hands that are ready: their watchdog runs, since a host that cannot have one must not claim anything. Without a
+    /// command there is nothing to watch.
+    ///
+    /// # Errors
+    /// What this host lacks: signals cannot be listened for, or the watchdog cannot be started.
+    pub fn new(
+        commands: UserCommands,
         redactor: Redactor,
         voice: &'a Voice,
-        output_file: PathBuf,
-        about: Vec<(OsString, OsString)>,
-    ) -> anyhow::Result<Self> {
-        let mut hands = DeployHands {
-            mode,
-            kill_time,
+    ) -> Result<Self, HandsError> {
+        let mut hands = CommandHands {
+            commands,
             redactor,
             voice,
-            signals: Signals::listen()?,
+            signals: Signals::listen().map_err(HandsError::Signals)?,
             supervisor: None,
             deadline: None,
-            output_file,
-            about,
             exit: None,
             lost: None,
             running: false,
@@ -70,12 +94,14 @@ impl<'a> DeployHands<'a> {
             received: None,
             tail: Vec::new(),
         };
-        hands.supervisor = Some(hands.launch()?);
+        if hands.commands.deploy.is_some() || hands.commands.on_failure.is_some() {
+            hands.supervisor = Some(hands.launch()?);
+        }
         Ok(hands)
     }
 
     /// Ends the watchdog.
-    pub(crate) async fn close(mut self) {
+    pub async fn close(mut self) {
         if let Some(supervisor) = self.supervisor.take()
             && let Err(error) = supervisor.shutdown().await
         {
@@ -86,10 +112,10 @@ impl<'a> DeployHands<'a> {
     fn launch(&self) -> Result<Supervisor, SupervisorError> {
         let redactor = self.redactor.clone();
         Supervisor::launch(Options {
-            kill_time: self.kill_time,
-            grace: self.mode.grace,
+            kill_time: self.commands.kill_time,
+            grace: self.commands.grace,
             containment: Containment::Auto,
-            temp_dir: self.mode.temp.clone(),
+            temp_dir: self.commands.temp.clone(),
             on_line: Some(Box::new(move |line| {
                 redactor.learn_from(&String::from_utf8_lossy(line))
             })),
@@ -112,15 +138,19 @@ impl<'a> DeployHands<'a> {
         timeout: Duration,
     ) -> Result<(), SupervisorError> {
         let script = match command {
-            Command::Deploy => self.mode.run.clone(),
-            Command::OnFailure => self.mode.on_failure.clone().unwrap_or_default(),
-        };
-        let mut env = self.mode.inherited.clone();
-        env.extend(self.about.iter().cloned());
+            Command::Deploy => self.commands.deploy.clone(),
+            Command::OnFailure => self.commands.on_failure.clone(),
+            Command::Gates => None,
+        }
+        .unwrap_or_default();
+        let mut env = self.commands.environment.clone();
         let set = [
             ("BATON_FENCING_TOKEN", token.to_string()),
             ("BATON_ATTEMPT", number.to_string()),
-            ("BATON_OUTPUT", self.output_file.display().to_string()),
+            (
+                "BATON_OUTPUT",
+                self.commands.output_file.display().to_string(),
+            ),
         ];
         env.extend(
             set.into_iter()
@@ -128,7 +158,7 @@ impl<'a> DeployHands<'a> {
         );
         let spec = CommandSpec {
             script,
-            cwd: self.mode.working_directory.clone(),
+            cwd: self.commands.working_directory.clone(),
             env,
             timeout: Some(timeout),
         };
@@ -270,7 +300,7 @@ fn exit_phrase(exit: &Exit) -> String {
     }
 }
 
-impl Hands for DeployHands<'_> {
+impl Hands for CommandHands<'_> {
     fn feed(&mut self, deadline: Duration) {
         self.deadline = Some(deadline);
         if let Some(supervisor) = &mut self.supervisor {
@@ -282,6 +312,7 @@ impl Hands for DeployHands<'_> {
         let what = match command {
             Command::Deploy => format!("attempt {number}"),
             Command::OnFailure => "on-failure".to_owned(),
+            Command::Gates => "the gates".to_owned(),
         };
         self.voice.say(&format!(
             "{what} runs under token {token}, for at most {}",
