@@ -125,11 +125,6 @@ const INPUTS: &[Input] = &[
         ..inputs::STORE
     },
     inputs::github_token("The job's token: reaches the store `git`"),
-    inputs::CANDIDATE,
-    inputs::CANDIDATES,
-    inputs::ROLE,
-    inputs::PRIMARY_RUNNER,
-    inputs::DEPLOYMENT_ID,
 ];
 
 #[cfg(test)]
