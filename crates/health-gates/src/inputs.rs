@@ -125,6 +125,8 @@ const INPUTS: &[Input] = &[
         ..inputs::STORE
     },
     inputs::github_token("The job's token: reaches the store `git`"),
+    inputs::CANDIDATE,
+    inputs::DEPLOYMENT_ID,
 ];
 
 #[cfg(test)]
