@@ -78,3 +78,30 @@ impl Key {
         self
     }
 }
+
+impl Shape {
+    /// What should stand there, for people: `a duration`.
+    pub fn wanted(&self) -> String {
+        match self {
+            Shape::Text | Shape::Script | Shape::Secret => String::from("a text"),
+            Shape::Address => String::from("an address"),
+            Shape::Duration => String::from("a duration such as `30s`"),
+            Shape::Count { least } => format!("a whole number, {least} or larger"),
+            Shape::Number => String::from("a number"),
+            Shape::Percent => String::from("a percentage"),
+            Shape::Flag => String::from("`true` or `false`"),
+            Shape::Choice(words) => words
+                .iter()
+                .map(|word| format!("`{word}`"))
+                .collect::<Vec<_>>()
+                .join(", "),
+            Shape::Json => String::from("a value"),
+            Shape::List(inner) => format!("{}, or a list of such", inner.wanted()),
+            Shape::Map(_) => String::from("a mapping"),
+            Shape::Object(keys) => {
+                let names: Vec<String> = keys.iter().map(|key| format!("`{}`", key.name)).collect();
+                format!("a mapping with {}", names.join(", "))
+            }
+        }
+    }
+}
