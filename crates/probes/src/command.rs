@@ -1,10 +1,11 @@
 //! A script, as a `run:` step runs it: `bash -eo pipefail -c`.
 //!
-//! Responsible for: ending it and its whole process group by the deadline and when nobody waits for it any more, a bounded
-//! piece of its output, and its environment, which is exactly what is passed in. Not responsible for the deploy command
+//! Responsible for: ending it and its whole process group by the deadline, when nobody waits for it any more and when this
+//! process dies, a bounded piece of its output, and its environment, which is exactly what is passed in. Not responsible for the deploy command
 //! (design §6): a process that leaves the group with `setsid` survives here.
 
 mod group;
+mod probe;
 mod tail;
 
 use std::{ffi::OsString, fmt, io, path::PathBuf, time::Duration};
@@ -12,8 +13,9 @@ use std::{ffi::OsString, fmt, io, path::PathBuf, time::Duration};
 use nix::sys::signal::Signal;
 use tokio::{net::unix::pipe, time::Instant};
 
-use crate::probe::{Answer, Observation, Probe, ProbeFuture};
+use crate::{foreign, probe::Answer};
 use group::Group;
+pub use probe::CommandProbe;
 use tail::Tail;
 
 /// How much of the output's end is kept, in bytes.
@@ -66,6 +68,14 @@ pub enum CommandError {
         /// Why.
         source: io::Error,
     },
+    /// Its folder is not there.
+    #[error("start bash for {name}: there is no folder {}", folder.display())]
+    NoFolder {
+        /// Which script.
+        name: String,
+        /// Which folder.
+        folder: PathBuf,
+    },
     /// The deadline came; it and its process group are dead.
     #[error("see the end of {name} within {:.1} s: it was killed{}", after.as_secs_f64(), said(output))]
     TimedOut {
@@ -82,7 +92,7 @@ impl CommandError {
     /// What is known of what the script looks at.
     pub fn answer(&self) -> Answer {
         match self {
-            CommandError::Start { .. } => Answer::Unknown,
+            CommandError::Start { .. } | CommandError::NoFolder { .. } => Answer::Unknown,
             CommandError::TimedOut { .. } => Answer::Fail,
         }
     }
@@ -91,7 +101,11 @@ impl CommandError {
 impl fmt::Display for Exit {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Exit::Code(code) => write!(out, "exit code {code}"),
+            // As a shell reports a program that a signal ended.
+            Exit::Code(code) => match Signal::try_from(code - 128) {
+                Ok(signal) => write!(out, "exit code {code} ({signal})"),
+                Err(_) => write!(out, "exit code {code}"),
+            },
             Exit::Signal(signal) => write!(out, "killed by {signal}"),
         }
     }
@@ -113,9 +127,15 @@ impl fmt::Debug for Script {
 /// See [`CommandError`]; an exit code is none of them.
 pub async fn run(script: &Script, deadline: Instant) -> Result<Ended, CommandError> {
     let begun = Instant::now();
-    let start = |source| CommandError::Start {
-        name: script.name.clone(),
-        source,
+    let start = |source| match &script.folder {
+        Some(folder) if !folder.is_dir() => CommandError::NoFolder {
+            name: script.name.clone(),
+            folder: folder.clone(),
+        },
+        _ => CommandError::Start {
+            name: script.name.clone(),
+            source,
+        },
     };
     let (output, input) = io::pipe().map_err(start)?;
     let mut output = pipe::Receiver::from_owned_fd(output.into()).map_err(start)?;
@@ -152,50 +172,13 @@ pub async fn run(script: &Script, deadline: Instant) -> Result<Ended, CommandErr
 
 /// `: its last line`, and nothing where there is none.
 fn said(output: &str) -> String {
-    const LONGEST: usize = 200;
-    let line = output.lines().rev().find(|line| !line.trim().is_empty());
-    line.map(|line| {
-        let line: String = line
-            .trim()
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .take(LONGEST)
-            .collect();
-        format!(": {line}")
-    })
-    .unwrap_or_default()
-}
-
-/// Passes where the script ends with exit code 0.
-#[derive(Clone, Debug)]
-pub struct CommandProbe {
-    /// What is run.
-    pub script: Script,
-}
-
-impl Probe for CommandProbe {
-    fn identity(&self) -> String {
-        format!("command {}", self.script.name)
-    }
-
-    fn check(&self, deadline: Instant) -> ProbeFuture<'_> {
-        Box::pin(async move {
-            let begun = Instant::now();
-            let (answer, seen) = match run(&self.script, deadline).await {
-                Ok(ended) => {
-                    let answer = match ended.exit {
-                        Exit::Code(0) => Answer::Pass,
-                        Exit::Code(_) | Exit::Signal(_) => Answer::Fail,
-                    };
-                    (answer, format!("{}{}", ended.exit, said(&ended.output)))
-                }
-                Err(error) => (error.answer(), format!("failed to {error}")),
-            };
-            Observation {
-                answer,
-                seen,
-                took: begun.elapsed(),
-            }
-        })
-    }
+    output
+        .lines()
+        .rev()
+        // A progress bar overwrites its line: its last state is what a person would have seen.
+        .filter_map(|line| line.trim_end().rsplit('\r').next())
+        .map(foreign::line)
+        .find(|line| !line.is_empty())
+        .map(|line| format!(": {line}"))
+        .unwrap_or_default()
 }

@@ -159,15 +159,13 @@ async fn the_last_line_is_seen_and_a_secret_in_it_is_not() {
     let mut asked = script("echo first; echo \"login with $TOKEN failed\"; exit 3");
     asked.environment.push(("TOKEN".into(), "canary".into()));
     asked.secrets.push("canary".to_owned());
-    let probe = CommandProbe { script: asked };
+    let probe = CommandProbe::new(asked);
     let seen = probe.check(Instant::now() + ENOUGH).await;
     assert_eq!(seen.answer, Answer::Fail);
     assert_eq!(seen.seen, "exit code 3: login with *** failed");
     assert_eq!(probe.identity(), "command smoke");
     assert!(!format!("{probe:?}").contains("canary"));
-    let well = CommandProbe {
-        script: script("true"),
-    };
+    let well = CommandProbe::new(script("true"));
     assert_eq!(
         well.check(Instant::now() + ENOUGH).await.answer,
         Answer::Pass
@@ -179,6 +177,143 @@ async fn a_script_that_cannot_be_started_says_nothing_of_the_target() {
     let mut asked = script("true");
     asked.folder = Some("/no/such/folder".into());
     let error = run(&asked, Instant::now() + ENOUGH).await.unwrap_err();
-    assert!(matches!(error, CommandError::Start { .. }), "{error}");
+    assert_eq!(
+        error.to_string(),
+        "start bash for smoke: there is no folder /no/such/folder"
+    );
     assert_eq!(error.answer(), Answer::Unknown);
+}
+
+/// Every process that has this text in its arguments.
+fn running(text: &str) -> Vec<u32> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let pid = entry.file_name().to_string_lossy().parse::<u32>();
+        let arguments = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let arguments = String::from_utf8_lossy(&arguments).replace('\0', " ");
+        if let Ok(pid) = pid
+            && arguments.contains(text)
+        {
+            found.push(pid);
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_twice_forked_child_and_one_that_ignores_every_signal_end_with_the_script() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pid");
+    // The middle process ends at once: the child's parent is no longer of this script.
+    let done = ended(&script(&format!(
+        "( (trap '' TERM INT HUP QUIT PIPE; while :; do sleep 600; done) & echo $! > {0}; exit 0 ); kill 0",
+        file.display()
+    )))
+    .await;
+    assert_eq!(done.exit, Exit::Signal(Signal::SIGTERM));
+    gone(&file);
+}
+
+/// Set in the run of this file that [`a_script_dies_with_the_process_that_runs_it`] kills.
+const RUNS_FOR_EVER: &str = "PROBES_TEST_RUNS";
+
+#[tokio::test]
+async fn a_script_dies_with_the_process_that_runs_it() {
+    if let Some(file) = std::env::var_os(RUNS_FOR_EVER) {
+        let file = Path::new(&file).display().to_string();
+        let text = format!(
+            "trap '' TERM HUP INT; (trap '' TERM HUP INT; sleep 600 & echo $! > {file}.new; mv {file}.new {file}; wait) & wait"
+        );
+        let _never = run(&script(&text), Instant::now() + Duration::from_secs(600)).await;
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pid");
+    let mut itself = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_script_dies_with_the_process_that_runs_it"])
+        .env(RUNS_FOR_EVER, &file)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    until(ENOUGH, "the script", || file.exists().then_some(()));
+    itself.kill().unwrap();
+    itself.wait().unwrap();
+    gone(&file);
+    let text = file.display().to_string();
+    until(ENOUGH, "the end of all", || {
+        running(&text).is_empty().then_some(())
+    });
+}
+
+#[tokio::test]
+async fn a_hundred_megabytes_and_bytes_that_are_no_text_are_one_short_line() {
+    let done = ended(&script(
+        "head -c 100000000 /dev/zero | tr '\\0' x; echo; echo end",
+    ))
+    .await;
+    assert!(done.output.ends_with("xx\nend\n"));
+    assert_eq!(done.output.len(), KEPT);
+
+    let probe = CommandProbe::new(script(
+        "printf 'up\\xff\\xfe\\0\\x1b[2J \\x1b[31mred\\x1b[0m\\n\\n'; head -c 5000 /dev/zero | tr '\\0' y",
+    ));
+    let seen = probe.check(Instant::now() + ENOUGH).await;
+    assert_eq!(seen.answer, Answer::Pass);
+    assert_eq!(seen.seen, format!("exit code 0: {}…", "y".repeat(200)));
+    let probe = CommandProbe::new(script(
+        "printf '10 %%\\r90 %%\\r\\xff\\0\\x1b[2J \\x1b[31mred\\x1b[0m\\n\\n'; exit 4",
+    ));
+    let seen = probe.check(Instant::now() + ENOUGH).await;
+    assert_eq!(seen.seen, "exit code 4: \u{fffd}\\0\\u{1b}[2J red");
+}
+
+#[tokio::test]
+async fn the_wanted_exit_code_and_output_decide() {
+    let with = |text: &str, exit_code, output: Option<&str>| CommandProbe {
+        exit_code,
+        output: output.map(|output| regex_lite::Regex::new(output).unwrap()),
+        ..CommandProbe::new(script(text))
+    };
+    for (probe, answer, seen) in [
+        (
+            with("echo 3 of 3; exit 3", 3, None),
+            Answer::Pass,
+            "exit code 3: 3 of 3",
+        ),
+        (
+            with("echo well", 3, None),
+            Answer::Fail,
+            "exit code 0, wanted 3: well",
+        ),
+        (
+            with("echo ready; echo bye", 0, Some("(?m)^ready$")),
+            Answer::Pass,
+            "exit code 0: bye",
+        ),
+        (
+            with("echo not ready", 0, Some("^ready$")),
+            Answer::Fail,
+            "exit code 0, printed last: not ready, wanted a match of ^ready$",
+        ),
+        (
+            with("true", 0, Some("^ready$")),
+            Answer::Fail,
+            "exit code 0, printed nothing, wanted a match of ^ready$",
+        ),
+        (
+            with("kill -KILL $$", 0, None),
+            Answer::Fail,
+            "killed by SIGKILL",
+        ),
+    ] {
+        let observed = probe.check(Instant::now() + ENOUGH).await;
+        assert_eq!((observed.answer, observed.seen.as_str()), (answer, seen));
+    }
+    // The shell around a program that died.
+    let seen = with("bash -c 'kill -SEGV $$'; true", 0, None)
+        .check(Instant::now() + ENOUGH)
+        .await
+        .seen;
+    assert!(seen.starts_with("exit code 139 (SIGSEGV): "), "{seen}");
 }

@@ -1,0 +1,72 @@
+//! The probe: how a script must end, and what it must print.
+
+use regex_lite::Regex;
+use tokio::time::Instant;
+
+use super::{Ended, Exit, Script, run, said};
+use crate::probe::{Answer, Observation, Probe, ProbeFuture};
+
+/// Passes where the script ends with the wanted exit code and prints what is wanted.
+#[derive(Clone, Debug)]
+pub struct CommandProbe {
+    /// What is run.
+    pub script: Script,
+    /// The exit code that is well.
+    pub exit_code: i32,
+    /// What the end of its output ([`super::KEPT`] bytes of both outputs) must match somewhere.
+    pub output: Option<Regex>,
+}
+
+impl CommandProbe {
+    /// A script that must end with exit code 0.
+    pub fn new(script: Script) -> CommandProbe {
+        CommandProbe {
+            script,
+            exit_code: 0,
+            output: None,
+        }
+    }
+
+    fn judge(&self, ended: &Ended) -> (Answer, String) {
+        let said = said(&ended.output);
+        if ended.exit != Exit::Code(self.exit_code) {
+            let wanted = match self.exit_code {
+                0 => String::new(),
+                code => format!(", wanted {code}"),
+            };
+            return (Answer::Fail, format!("{}{wanted}{said}", ended.exit));
+        }
+        match &self.output {
+            Some(wanted) if !wanted.is_match(&ended.output) => {
+                let printed = match said.as_str() {
+                    "" => "printed nothing".to_owned(),
+                    said => format!("printed last{said}"),
+                };
+                let seen = format!("{}, {printed}, wanted a match of {wanted}", ended.exit);
+                (Answer::Fail, seen)
+            }
+            _ => (Answer::Pass, format!("{}{said}", ended.exit)),
+        }
+    }
+}
+
+impl Probe for CommandProbe {
+    fn identity(&self) -> String {
+        format!("command {}", self.script.name)
+    }
+
+    fn check(&self, deadline: Instant) -> ProbeFuture<'_> {
+        Box::pin(async move {
+            let begun = Instant::now();
+            let (answer, seen) = match run(&self.script, deadline).await {
+                Ok(ended) => self.judge(&ended),
+                Err(error) => (error.answer(), format!("failed to {error}")),
+            };
+            Observation {
+                answer,
+                seen,
+                took: begun.elapsed(),
+            }
+        })
+    }
+}
