@@ -6,14 +6,20 @@
 //! Prometheus have their own files.
 
 mod client;
+mod coding;
 mod error;
+pub mod expectation;
 mod probe;
 mod request;
 mod response;
+mod shared;
+mod shown;
+mod tls;
 
 pub use client::{Client, ClientOptions, Roots};
 pub use error::HttpError;
 pub(crate) use error::one_line;
-pub use probe::{HttpProbe, Wanted};
+pub use expectation::Expectation;
+pub use probe::HttpProbe;
 pub use request::{Credentials, Request};
 pub use response::Response;

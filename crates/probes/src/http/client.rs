@@ -1,21 +1,16 @@
 //! Who asks: a client for one kind of connection.
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{
-    Certificate, Identity, Url,
+    Url,
     dns::{Addrs, Name, Resolve, Resolving},
     redirect::Policy,
 };
 use tokio::time::{Instant, timeout_at};
 
-use super::{HttpError, Request, Response};
+use super::{HttpError, Request, Response, coding, tls};
 use crate::resolver::Resolver;
 
 /// Whose certificates are trusted.
@@ -43,6 +38,11 @@ pub struct ClientOptions {
     pub identity: Option<(PathBuf, PathBuf)>,
     /// How many redirects are followed; none unless told.
     pub redirects: usize,
+    /// Whether redirects are followed only within the host that was asked.
+    pub same_host: bool,
+    /// Names, in lower case, each with the address or other name that is asked in its place, as `curl --connect-to`
+    /// does: the port, the `Host` header and the name in the certificate stay.
+    pub resolve: Vec<(String, String)>,
     /// A Unix socket that every request goes to, whatever its address names.
     pub unix_socket: Option<PathBuf>,
     /// How many bytes of a body are read; the rest is left and the answer marked as cut.
@@ -62,6 +62,8 @@ impl Default for ClientOptions {
             roots: Roots::Host,
             identity: None,
             redirects: 0,
+            same_host: false,
+            resolve: Vec::new(),
             unix_socket: None,
             body_limit: 1 << 20,
             proxies: false,
@@ -75,7 +77,10 @@ impl Default for ClientOptions {
 pub struct Client {
     inner: reqwest::Client,
     resolver: Resolver,
+    roots: Roots,
     redirects: usize,
+    same_host: bool,
+    resolve: Arc<[(String, String)]>,
     unix_socket: Option<PathBuf>,
     body_limit: usize,
     /// Which proxy stands before an address, as the client within decides it too.
@@ -88,28 +93,20 @@ impl Client {
     /// # Errors
     /// [`HttpError::File`], [`HttpError::Certificates`] and [`HttpError::Client`].
     pub fn new(options: ClientOptions) -> Result<Client, HttpError> {
-        // An error means that another part of the process has chosen a provider already: then it is that one.
-        let _chosen = rustls::crypto::ring::default_provider().install_default();
         let resolver = options.resolver.unwrap_or_else(Resolver::system);
+        let resolve: Arc<[(String, String)]> = options.resolve.into();
         let mut builder = reqwest::Client::builder()
-            .dns_resolver(Names(resolver.clone()))
+            .tls_backend_preconfigured(tls::config(&options.roots, options.identity.as_ref())?)
+            .dns_resolver(Names {
+                resolver: resolver.clone(),
+                resolve: Arc::clone(&resolve),
+            })
             .redirect(Policy::none())
             .referer(false)
             .pool_max_idle_per_host(usize::from(!options.keep_alive.is_zero()))
             .pool_idle_timeout(options.keep_alive);
         if !options.proxies {
             builder = builder.no_proxy();
-        }
-        builder = match &options.roots {
-            Roots::Host => builder,
-            Roots::None => builder.tls_certs_only([]),
-            Roots::Anyone => builder
-                .tls_certs_only([])
-                .tls_danger_accept_invalid_certs(true),
-            Roots::File(path) => builder.tls_certs_only(certificates(path)?),
-        };
-        if let Some((certificate, key)) = &options.identity {
-            builder = builder.identity(identity(certificate, key)?);
         }
         if let Some(path) = &options.unix_socket {
             builder = builder.unix_socket(path.as_path());
@@ -120,11 +117,28 @@ impl Client {
         Ok(Client {
             inner,
             resolver,
+            roots: options.roots,
             redirects: options.redirects,
+            same_host: options.same_host,
+            resolve,
             unix_socket: options.unix_socket,
             body_limit: options.body_limit,
             proxies: options.proxies.then(|| Arc::new(Matcher::from_env())),
         })
+    }
+
+    /// The client with what `options` say beyond the kind of connection.
+    pub(super) fn with(mut self, options: &ClientOptions) -> Client {
+        self.redirects = options.redirects;
+        self.same_host = options.same_host;
+        self.body_limit = options.body_limit;
+        self
+    }
+
+    /// Why an answer to `request` does not prove who gave it, in words that follow what was seen.
+    pub fn doubt(&self, request: &Request) -> Option<&'static str> {
+        (self.roots == Roots::Anyone && request.is_tls())
+            .then_some(" (the server's certificate is not verified)")
     }
 
     /// Sends `request` and reads the whole answer by `deadline`. Any status is an answer.
@@ -133,19 +147,29 @@ impl Client {
     /// Those of [`HttpError`] that concern a connection.
     pub async fn ask(&self, request: &Request, deadline: Instant) -> Result<Response, HttpError> {
         let begun = Instant::now();
-        let mut redirects = self.redirects;
         let mut current = request.clone();
+        let mut followed = 0;
         loop {
-            let response = self.once(&current, begun, deadline).await?;
-            let next = response
-                .header("location")
-                .filter(|_| redirects > 0)
-                .and_then(|location| current.redirected(response.status, location));
+            let mut response = self.once(&current, begun, deadline).await?;
+            response.redirects = followed;
+            let Some(location) = response.header("location") else {
+                return Ok(response);
+            };
+            let next = current
+                .redirected(response.status, location)
+                .filter(|next| !self.same_host || next.url().host() == request.url().host())
+                .filter(|_| followed < self.redirects);
             match next {
                 Some(next) => current = next,
-                None => return Ok(response),
+                None => {
+                    response.points_to = (300..400)
+                        .contains(&response.status)
+                        .then(|| current.place_of(location))
+                        .flatten();
+                    return Ok(response);
+                }
             }
-            redirects -= 1;
+            followed += 1;
         }
     }
 
@@ -174,14 +198,20 @@ impl Client {
             (None, Some((host, port))) => {
                 format!("{} through the proxy {host}:{port}", request.authority())
             }
-            (None, None) => request.authority(),
+            (None, None) => match elsewhere(&self.resolve, request.host()) {
+                Some(target) => format!("{} at {target}", request.authority()),
+                None => request.authority(),
+            },
         };
+        if request.is_tls() && self.roots == Roots::Host {
+            tls::host_is_trusted().await?;
+        }
         if self.unix_socket.is_none() {
             // Asked here first, with the deadline that the connection's own question cannot have; that one is then
             // answered from memory. Behind a proxy only the proxy need know the target's name.
             let host = match &proxy {
                 Some((host, _)) => host,
-                None => request.url.host_str().unwrap_or_default(),
+                None => elsewhere(&self.resolve, request.host()).unwrap_or(request.host()),
             };
             self.resolver.addresses(host, deadline).await?;
         }
@@ -196,7 +226,7 @@ impl Client {
             .await
             .map_err(|_elapsed| HttpError::NoAnswer {
                 at: at.clone(),
-                after: begun.elapsed(),
+                after: allowed(begun, deadline),
             })?
             .map_err(broken)?;
         let mut body = Vec::new();
@@ -207,7 +237,7 @@ impl Client {
                 .map_err(|_elapsed| HttpError::Slow {
                     at: at.clone(),
                     got: body.len(),
-                    after: begun.elapsed(),
+                    after: allowed(begun, deadline),
                 })?
                 .map_err(broken)?;
             let Some(chunk) = chunk else { break };
@@ -215,11 +245,16 @@ impl Client {
             cut = chunk.len() > room;
             body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         }
+        let decoded = coding::decoded(answer.headers(), body, cut, self.body_limit)
+            .map_err(|detail| HttpError::Exchange { at, detail })?;
         Ok(Response {
             status: answer.status().as_u16(),
             headers: answer.headers().clone(),
-            body,
-            cut,
+            body: decoded.body,
+            cut: decoded.cut,
+            unread_coding: decoded.unread,
+            redirects: 0,
+            points_to: None,
             took: begun.elapsed(),
         })
     }
@@ -227,16 +262,20 @@ impl Client {
 
 /// Our resolver as connections ask it: the C library's would hold a thread beyond the deadline where no name server
 /// answers.
-struct Names(Resolver);
+struct Names {
+    resolver: Resolver,
+    resolve: Arc<[(String, String)]>,
+}
 
 impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
         const LONGEST: Duration = Duration::from_secs(60);
-        let resolver = self.0.clone();
+        let resolver = self.resolver.clone();
+        let host = elsewhere(&self.resolve, name.as_str())
+            .unwrap_or(name.as_str())
+            .to_owned();
         Box::pin(async move {
-            let addresses = resolver
-                .addresses(name.as_str(), Instant::now() + LONGEST)
-                .await?;
+            let addresses = resolver.addresses(&host, Instant::now() + LONGEST).await?;
             let sockets = addresses
                 .into_iter()
                 .map(|address| SocketAddr::new(address, 0));
@@ -245,33 +284,17 @@ impl Resolve for Names {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, HttpError> {
-    std::fs::read(path).map_err(|error| HttpError::File {
-        path: path.to_owned(),
-        kind: error.kind(),
-    })
+/// What is asked in the place of `host`.
+fn elsewhere<'a>(resolve: &'a [(String, String)], host: &str) -> Option<&'a str> {
+    let (_, target) = resolve.iter().find(|(name, _)| name == host)?;
+    Some(target)
 }
 
-fn certificates(path: &Path) -> Result<Vec<Certificate>, HttpError> {
-    let refused = |detail: &str| HttpError::Certificates {
-        path: path.to_owned(),
-        detail: detail.to_owned(),
-    };
-    let all = Certificate::from_pem_bundle(&read(path)?)
-        .map_err(|_| refused("they are not in PEM form"))?;
-    if all.is_empty() {
-        return Err(refused("there are none"));
-    }
-    Ok(all)
-}
-
-fn identity(certificate: &Path, key: &Path) -> Result<Identity, HttpError> {
-    let mut pem = read(key)?;
-    pem.push(b'\n');
-    pem.extend(read(certificate)?);
-    // The cause is not told: it could hold a line of the key.
-    Identity::from_pem(&pem).map_err(|_| HttpError::Certificates {
-        path: key.to_owned(),
-        detail: "they are no certificate with its unencrypted key in PEM form".to_owned(),
-    })
+/// How long an answer was waited for, rounded up: the same in words for every try of one length, whatever the clock's
+/// last digits.
+fn allowed(begun: Instant, deadline: Instant) -> Duration {
+    let waited = deadline.saturating_duration_since(begun).as_micros();
+    let step = if waited > 1_000_000 { 100_000 } else { 1_000 };
+    let rounded = waited.div_ceil(step) * step;
+    Duration::from_micros(u64::try_from(rounded).unwrap_or(u64::MAX))
 }

@@ -120,7 +120,7 @@ impl HttpError {
     /// The innermost useful cause of `error`, for a request to `at`. The outer ones repeat the
     /// address with its query, so none of their text is taken.
     pub(super) fn of(error: &reqwest::Error, at: String) -> HttpError {
-        let mut innermost = None;
+        let mut innermost: Option<String> = None;
         let mut source = error.source();
         while let Some(cause) = source {
             if let Some(name) = cause.downcast_ref::<ResolveError>() {
@@ -141,13 +141,13 @@ impl HttpError {
                     };
                 }
             }
-            innermost = Some(cause);
+            innermost = Some(match cause.downcast_ref::<io::Error>() {
+                Some(io) => system_words(io),
+                None => one_line(&cause.to_string()),
+            });
             source = cause.source();
         }
-        let detail = innermost.map_or_else(
-            || "the connection broke".to_owned(),
-            |cause| one_line(&cause.to_string()),
-        );
+        let detail = innermost.unwrap_or_else(|| "the connection broke".to_owned());
         if error.is_builder() {
             return HttpError::Client { detail };
         }

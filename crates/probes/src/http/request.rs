@@ -137,6 +137,16 @@ impl Request {
         place(&self.url)
     }
 
+    /// Where `location` leads from here, as people may see it; nothing where it leads nowhere.
+    pub(super) fn place_of(&self, location: &str) -> Option<String> {
+        Some(place(&self.url.join(location).ok()?))
+    }
+
+    /// The host as the address names it.
+    pub(super) fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
+    }
+
     /// Where it goes.
     pub(crate) fn url(&self) -> &Url {
         &self.url

@@ -5,6 +5,11 @@ use std::{fmt, time::Duration};
 use reqwest::{StatusCode, header::HeaderMap};
 use serde::de::DeserializeOwned;
 
+use super::{
+    error::one_line,
+    shown::{bounded, quoted},
+};
+
 /// A whole answer.
 #[derive(Clone)]
 pub struct Response {
@@ -16,6 +21,12 @@ pub struct Response {
     pub body: Vec<u8>,
     /// Whether the body was longer than that.
     pub cut: bool,
+    /// The content coding (RFC 9110 §8.4.1) that the body still has, because it is not understood: `br`.
+    pub unread_coding: Option<String>,
+    /// How many redirects were followed to it.
+    pub redirects: usize,
+    /// Where it redirects to, when that was not followed: without user, password and query.
+    pub points_to: Option<String>,
     /// From the question to the end of the answer, redirects included.
     pub took: Duration,
 }
@@ -30,6 +41,36 @@ impl Response {
             Some(words) => format!("{} {words}", self.status),
             None => self.status.to_string(),
         }
+    }
+
+    /// What came, in words: `302 Found to http://a.example/login after 5 redirects`.
+    pub fn summary(&self) -> String {
+        let to = match &self.points_to {
+            Some(place) => format!(" to {}", bounded(place)),
+            None => String::new(),
+        };
+        let after = match self.redirects {
+            0 => String::new(),
+            1 => " after 1 redirect".to_owned(),
+            several => format!(" after {several} redirects"),
+        };
+        format!("{}{to}{after}", self.status_line())
+    }
+
+    /// The beginning of a body that is text, for people: between quotation marks, short, escaped, in one line.
+    pub fn beginning(&self) -> Option<String> {
+        const ENOUGH: usize = 2000;
+        let head = &self.body[..self.body.len().min(ENOUGH)];
+        let text = match std::str::from_utf8(head) {
+            Ok(text) => text,
+            // A character cut in two at the end is no reason to doubt the rest.
+            Err(error) if error.error_len().is_none() => {
+                std::str::from_utf8(&head[..error.valid_up_to()]).ok()?
+            }
+            Err(_) => return None,
+        };
+        let text = one_line(text);
+        (!text.is_empty() && self.unread_coding.is_none()).then(|| quoted(&text))
     }
 
     /// A header's value, where it is text.
@@ -50,12 +91,16 @@ impl Response {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The body read as JSON.
+    /// The body read as JSON; a byte order mark before it is passed over (RFC 8259 §8.1).
     ///
     /// # Errors
     /// The body is no JSON of that shape, or was cut.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        serde_json::from_slice(&self.body)
+        serde_json::from_slice(
+            self.body
+                .strip_prefix(b"\xef\xbb\xbf")
+                .unwrap_or(&self.body),
+        )
     }
 
     /// What came instead of what was expected, for people: `200 OK, 512 bytes of text/html`.

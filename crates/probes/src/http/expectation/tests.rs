@@ -1,0 +1,1 @@
+//! Cases of judging that need no server.
