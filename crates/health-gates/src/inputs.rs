@@ -41,6 +41,10 @@ pub const TABLE: Table = Table {
             help: "a required gate failed or could not be asked; or the lease was lost meanwhile",
         },
         Exit {
+            code: ExitCode::Held,
+            help: "the lock is held until a person decides",
+        },
+        Exit {
             code: ExitCode::WrongInput,
             help: "wrong input: everything that is wrong is named at once. Also where the deployment has succeeded already \
                    because `runner-failover` ran without `await-gates`",

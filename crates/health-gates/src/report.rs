@@ -7,6 +7,7 @@ mod alert;
 mod annotations;
 mod json;
 mod junit;
+mod ledger;
 mod summary;
 mod words;
 
@@ -122,7 +123,8 @@ impl Report {
         let text = match result(&self.judgement) {
             _ if all == 0 => format!("no health gate was asked{place}"),
             "stopped" => {
-                let open = self.names(is_pending);
+                let open =
+                    self.names(|gate| gate.status != Status::Pass && gate.end == End::Stopped);
                 let bad = self.names(has_failed);
                 let mut text = format!(
                     "stopped{place} while {} of {what} had not passed",
@@ -201,15 +203,17 @@ impl Report {
         gates.map(|gate| gate.name.as_str()).collect()
     }
 
-    /// Failed ones, then those that could not be asked, were stopped, are warnings, passed; each in the order of the file.
+    /// Failed ones, then those that could not be asked, were never asked, were stopped, are warnings, passed: causes before
+    /// what follows from them. Each in the order of the file.
     fn worst_first(&self) -> impl Iterator<Item = &Judged> {
         let mut gates: Vec<&Judged> = self.judgement.gates.iter().collect();
-        gates.sort_by_key(|gate| match gate.status {
-            Status::Pass => 4,
-            Status::Warn => 3,
-            _ if gate.end == End::Stopped => 2,
-            Status::Unknown => 1,
-            Status::Fail => 0,
+        gates.sort_by_key(|gate| match (gate.status, &gate.end) {
+            (Status::Pass, _) => 5,
+            (Status::Warn, _) => 4,
+            (_, End::Stopped) => 3,
+            (_, End::Blocked { .. }) => 2,
+            (Status::Unknown, _) => 1,
+            (Status::Fail, _) => 0,
         });
         gates.into_iter()
     }

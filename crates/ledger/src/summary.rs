@@ -77,6 +77,9 @@ pub struct DeploymentState {
     /// Its `on-failure` command was about to run: nobody deploys after this.
     #[serde(default, skip_serializing_if = "not")]
     pub on_failure_started: bool,
+    /// Its health gates were judged to their end.
+    #[serde(default, skip_serializing_if = "not")]
+    pub gates_judged: bool,
     /// Why the last takeover happened, where one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_failover: Option<TakeoverReason>,

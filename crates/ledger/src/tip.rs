@@ -246,6 +246,7 @@ impl Tip {
             Event::Held { detail, .. } => state.detail = kept(detail),
             Event::OnFailureStarted => state.on_failure_started = true,
             Event::Gates { gates } => {
+                state.gates_judged = true;
                 self.totals.gates(entry, gates);
                 self.gates = gates
                     .iter()

@@ -11,6 +11,7 @@ mod host;
 mod identity;
 pub mod inputs;
 mod place;
+mod program;
 mod voice;
 
 pub use deployment::deployment;
@@ -19,4 +20,5 @@ pub use hands::{CommandHands, HandsError, UserCommands};
 pub use host::{NoHands, ThisHost, random_name, wall};
 pub use identity::{lock, number, party};
 pub use place::Place;
+pub use program::{Configuration, program};
 pub use voice::Voice;

@@ -43,6 +43,15 @@ pub(crate) struct Config {
     pub(crate) report: PathBuf,
 }
 
+impl leg::Configuration for Config {
+    fn environment(&self) -> &Environment {
+        &self.environment
+    }
+    fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+}
+
 /// This candidate, as lease and ledger know it.
 pub(crate) struct Leg {
     pub(crate) place: Place,

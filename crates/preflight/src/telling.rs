@@ -1,12 +1,6 @@
 //! The last words: log, annotations, outputs, summary and report.
 
-use std::{
-    fs::{self, DirBuilder, OpenOptions},
-    io::Write as _,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::Path,
-    time::Duration,
-};
+use std::time::Duration;
 
 use actions_kit::{ExitCode, Outputs, Redactor, Summary, Written, markdown};
 use ledger::Outcome;
@@ -51,7 +45,7 @@ pub(crate) fn write(config: &Config, judgement: &Judgement, about: &About, voice
     let mut report = report::json(judgement, about, config.policy.ignored.as_ref());
     redact(&mut report, &config.redactor);
     let mut written = true;
-    if let Err(error) = write_report(&config.report, &format!("{report:#}\n")) {
+    if let Err(error) = actions_kit::write_whole(&config.report, &format!("{report:#}\n")) {
         voice.error(&format!(
             "failed to write the report {}: {error}",
             config.report.display()
@@ -280,27 +274,4 @@ fn last_words(config: &Config, summary: &Summary, exit: ExitCode, voice: &Voice)
 /// At a terminal there is no summary: the lines above said it all, this is what the code means.
 fn exit_hint(exit: ExitCode) -> Option<&'static str> {
     matches!(exit, ExitCode::Group(_)).then_some("mend what is marked ❌, and run again")
-}
-
-/// Whole or not at all, for this user alone: a report names hosts and images.
-fn write_report(path: &Path, text: &str) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
-    }
-    let beside = path.with_extension(format!("{}.new", std::process::id()));
-    let written = OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&beside)
-        .and_then(|mut file| file.write_all(text.as_bytes()))
-        .and_then(|()| fs::rename(&beside, path));
-    if written.is_err() {
-        let _gone = fs::remove_file(&beside);
-    }
-    written
 }

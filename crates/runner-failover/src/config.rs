@@ -84,6 +84,15 @@ pub(crate) struct PersonMode {
     pub(crate) deployment: Option<String>,
 }
 
+impl leg::Configuration for Config {
+    fn environment(&self) -> &Environment {
+        &self.environment
+    }
+    fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+}
+
 impl Config {
     /// Reads everything; what is wrong is told at once.
     pub(crate) fn read(

@@ -107,12 +107,16 @@ impl Report {
 
 fn row(gate: &Judged) -> Vec<String> {
     let spent = words::spent(gate).map_or_else(|| "—".to_owned(), words::time);
+    let seen = match gate.tries {
+        0 => "—".to_owned(),
+        _ => markdown::text(&words::last_seen(gate)),
+    };
     vec![
         words::sign(gate).to_owned(),
         markdown::code(&words::cut(&gate.name, 100)),
         markdown::text(&words::cut(&gate.target, 200)),
         markdown::text(&words::outcome(gate)),
-        markdown::text(&words::last_seen(gate)),
+        seen,
         gate.tries.to_string(),
         spent,
     ]

@@ -1,0 +1,310 @@
+//! From environment and arguments to one configuration. Nothing reads an environment variable after this.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use actions_kit::{
+    CandidateFile, Environment, GitHubContext, Parsed, Redactor, WrongInput, WrongInputs,
+};
+use gates::{
+    Gate, Problem, Surroundings,
+    file::{self, Declared, Simple},
+    judgement::Options,
+};
+use health_gates::TABLE;
+use lease::LockName;
+use leg::{Place, UserCommands};
+use probes::resolver::Resolver;
+
+/// How long `on-failure` may take where the step before did not say so.
+const ON_FAILURE_WITHIN: Duration = Duration::from_secs(600);
+
+/// From SIGTERM to SIGKILL where the step before did not say so.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Everything that the program was told.
+pub(crate) struct Config {
+    pub(crate) environment: Environment,
+    pub(crate) redactor: Redactor,
+    pub(crate) context: GitHubContext,
+    /// `production`; empty where the action is used alone.
+    pub(crate) target: String,
+    pub(crate) gates: Vec<Gate>,
+    pub(crate) options: Options,
+    pub(crate) part: Part,
+    /// Where the report goes.
+    pub(crate) report: PathBuf,
+    /// Where a JUnit report goes.
+    pub(crate) junit: Option<PathBuf>,
+    /// What a person should know beforehand.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl leg::Configuration for Config {
+    fn environment(&self) -> &Environment {
+        &self.environment
+    }
+    fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+}
+
+/// What this step is to the deployment.
+pub(crate) enum Part {
+    /// There is no deployment, or the result binds nobody: it only waits until all is healthy.
+    Alone,
+    /// Its leg does not carry the deployment: nothing is judged.
+    None,
+    /// It judges for the leg that deployed, under its lease.
+    Release(Box<Step>),
+}
+
+/// The leg's deployment, as the step before this one left it.
+pub(crate) struct Step {
+    pub(crate) place: Place,
+    pub(crate) lock: LockName,
+    pub(crate) file: CandidateFile,
+    /// The token that the step before this one claimed.
+    pub(crate) token: u64,
+    pub(crate) commands: UserCommands,
+    pub(crate) on_failure: Option<Duration>,
+}
+
+impl Config {
+    /// Reads everything; what is wrong is told at once.
+    pub(crate) fn read(
+        mut environment: Environment,
+        args: &[OsString],
+    ) -> Result<Config, WrongInputs> {
+        let left = leg::adopt_earlier_step(&mut environment);
+        let (inputs, mut wrong) = TABLE.read(&environment, args);
+        let context = GitHubContext::read(&environment, &mut wrong);
+        let redactor = inputs.redactor().clone();
+        let workspace = context
+            .workspace
+            .clone()
+            .or_else(|| std::env::current_dir().ok())
+            .unwrap_or_default();
+        let mut warnings = Vec::new();
+        let part = match left.clone() {
+            _ if inputs.text("store") == "none" || inputs.flag("dry-run") => Part::Alone,
+            Some(file) => part(file, &inputs, &context, &mut wrong),
+            None => {
+                warnings.extend(foreign_leg(&context));
+                Part::Alone
+            }
+        };
+        let gates = read_gates(&inputs, &environment, &workspace, &mut wrong);
+        let own = leg::own_folder(&leg::temp(&context));
+        let config = Config {
+            target: inputs
+                .opt_text("environment")
+                .unwrap_or_default()
+                .to_owned(),
+            gates,
+            options: Options {
+                parallel: inputs.count("max-parallel") as usize,
+                once: inputs.flag("dry-run"),
+            },
+            part,
+            report: match inputs.path("report") {
+                Some(path) => workspace.join(path),
+                None => own.join("health-gates.json"),
+            },
+            junit: inputs.path("junit").map(|path| workspace.join(path)),
+            environment,
+            redactor,
+            context,
+            warnings,
+        };
+        wrong.into_result(config)
+    }
+}
+
+fn part(
+    file: CandidateFile,
+    inputs: &Parsed,
+    context: &GitHubContext,
+    wrong: &mut WrongInputs,
+) -> Part {
+    let Some(awaited) = file.await_gates else {
+        // Only a preflight came before: nothing was deployed that could be judged.
+        return Part::Alone;
+    };
+    let Some(token) = file.fencing_token else {
+        return Part::None;
+    };
+    if !awaited {
+        wrong.push(
+            "await-gates",
+            "`false` in the step of `runner-failover`, so that the deployment has succeeded already",
+            "`true` there, where gates follow: then it is called done only when they have passed",
+            "set `await-gates: true` in that step; or, to judge without a word to the ledger, `store: none` in this one",
+        );
+        return Part::Alone;
+    }
+    inputs.redactor().add_credentials_in(inputs.text("store"));
+    let token_of_job = inputs.secret("github-token");
+    let place = Place::read(inputs.text("store"), token_of_job, context, wrong);
+    let lock = leg::lock(inputs, context, wrong);
+    let (Some(place), Some(lock)) = (place, lock) else {
+        return Part::Alone;
+    };
+    let temp = leg::temp(context);
+    let hook = file.on_failure.clone();
+    let on_failure = hook.as_ref().map(|hook| {
+        hook.timeout_seconds
+            .map_or(ON_FAILURE_WITHIN, Duration::from_secs)
+    });
+    let grace = hook.as_ref().and_then(|hook| hook.grace_millis);
+    let commands = UserCommands {
+        deploy: None,
+        on_failure: hook.as_ref().map(|hook| hook.run.clone()),
+        working_directory: hook
+            .and_then(|hook| hook.working_directory)
+            .unwrap_or_else(|| PathBuf::from(".")),
+        grace: grace.map_or(GRACE, Duration::from_millis),
+        kill_time: lease::Timing::GIT.kill,
+        output_file: leg::own_folder(&temp).join(format!("output-{}", leg::random_name())),
+        temp,
+        environment: variables(&file, context),
+    };
+    Part::Release(Box::new(Step {
+        place,
+        lock,
+        token,
+        commands,
+        on_failure,
+        file,
+    }))
+}
+
+/// What the command of `on-failure` sees: the step's environment without our inputs, and what is deployed.
+fn variables(file: &CandidateFile, context: &GitHubContext) -> Vec<(OsString, OsString)> {
+    let about = [
+        ("BATON_DEPLOYMENT_ID", Some(file.deployment_id.clone())),
+        ("BATON_ENVIRONMENT", Some(file.environment.clone())),
+        ("BATON_VERSION", file.version.clone()),
+        ("BATON_ROLE", Some(file.role.clone())),
+        ("BATON_RUNNER", context.runner_name.clone()),
+        ("BATON_ACTOR", context.actor.clone()),
+    ];
+    std::env::vars_os()
+        .filter(|(name, _)| !name.to_string_lossy().starts_with("INPUT_"))
+        .chain(
+            about
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.unwrap_or_default().into())),
+        )
+        .collect()
+}
+
+/// Where legs share a folder, what lies there may be another one's: then this one has no lease to renew, which nobody
+/// should find out by waiting.
+fn foreign_leg(context: &GitHubContext) -> Option<String> {
+    let file = CandidateFile::read(context.runner_temp.as_deref()?).ok()??;
+    Some(format!(
+        "an earlier baton step in RUNNER_TEMP was candidate {} of {}, which is not this leg: the gates are judged without \
+         a lease. Set `candidate` to this leg's number where that is wrong",
+        file.candidate, file.deployment_id
+    ))
+}
+
+fn read_gates(
+    inputs: &Parsed,
+    environment: &Environment,
+    workspace: &Path,
+    wrong: &mut WrongInputs,
+) -> Vec<Gate> {
+    const SIMPLE: &[(&str, &str, &str)] = &[
+        ("api-url", "api", "http"),
+        ("database-url", "database", "postgres"),
+        ("redis-url", "redis", "redis"),
+    ];
+    let simple: Vec<Simple> = SIMPLE
+        .iter()
+        .filter_map(|(input, name, kind)| {
+            Some(Simple {
+                name,
+                kind,
+                value: inputs.opt_text(input)?.to_owned(),
+            })
+        })
+        .collect();
+    let source = match inputs.opt_text("gates") {
+        None => None,
+        Some(text) => match file::source(text, workspace) {
+            Ok(source) => Some(source),
+            Err(error) => {
+                wrong.push(
+                    "gates",
+                    &format!("a path that cannot be used: failed to {error}"),
+                    "gates as YAML, or the path of such a file from the workspace",
+                    "check the repository out first, or correct the path",
+                );
+                return Vec::new();
+            }
+        },
+    };
+    if source.is_none() && simple.is_empty() {
+        if wrong.is_empty() {
+            wrong.push(
+                "gates",
+                "nothing, and no `api-url`, `database-url` or `redis-url`",
+                "at least one gate",
+                "say what must be healthy: `api-url: https://api.example.com/health`",
+            );
+        }
+        return Vec::new();
+    }
+    let around = Surroundings {
+        workspace: workspace.to_owned(),
+        environment: environment.clone(),
+        redactor: inputs.redactor().clone(),
+        resolver: Resolver::system(),
+    };
+    let declared = Declared {
+        simple: &simple,
+        text: source.as_ref().map(|source| source.text.as_str()),
+        timeout: Some(inputs.duration("timeout")),
+    };
+    match file::gates(&declared, &around) {
+        Ok(gates) => gates,
+        Err(problems) => {
+            let place = source
+                .and_then(|source| source.path)
+                .map_or_else(|| "`gates`".to_owned(), |path| format!("`{path}`"));
+            for problem in problems {
+                let input = problem.line.is_none().then(|| {
+                    SIMPLE
+                        .iter()
+                        .find(|(_, name, _)| problem.place.starts_with(&format!("gate {name}")))
+                });
+                wrong.add(told(
+                    problem,
+                    &place,
+                    input.flatten().map(|(input, ..)| *input),
+                ));
+            }
+            Vec::new()
+        }
+    }
+}
+
+/// A problem of the file as the wrong input that it is.
+fn told(problem: Problem, place: &str, input: Option<&str>) -> WrongInput {
+    let name = match (input, problem.line) {
+        (Some(input), _) => input.to_owned(),
+        (None, Some(line)) => format!("{place} line {line}, {}", problem.place),
+        (None, None) => format!("{place}, {}", problem.place),
+    };
+    WrongInput {
+        name,
+        seen: problem.seen,
+        wanted: problem.wanted,
+        mend: problem.mend,
+    }
+}
