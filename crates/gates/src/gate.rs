@@ -1,6 +1,6 @@
 //! One gate, ready to be asked.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use probes::Probe;
 
@@ -21,6 +21,21 @@ pub struct Gate {
     pub required: bool,
     /// The line in its file, from 1.
     pub line: Option<usize>,
+}
+
+impl fmt::Debug for Gate {
+    /// The probe is told by its identity: what else it holds may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate")
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .field("probe", &self.probe.identity())
+            .field("depends_on", &self.depends_on)
+            .field("patience", &self.patience)
+            .field("required", &self.required)
+            .field("line", &self.line)
+            .finish()
+    }
 }
 
 /// When a gate is asked, how often, and when that is enough (design §8).

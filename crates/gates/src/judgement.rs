@@ -1,18 +1,33 @@
-//! Judging gates: all at once, each with its own patience.
+//! Judging gates: all at once, each with its own patience (design §8).
+//!
+//! Responsible for: when each gate is asked, how often, in which order, when that is enough, and how it then ended.
+//! [`State`](state::State) decides that as a pure function of what happened and when; [`judge`] asks the probes and
+//! keeps the time. Not responsible for what one question means (`probes`), nor for showing any of it.
+//!
+//! Every gate is judged to its own end, also when another has failed for good: a person who mends a release wants to
+//! know all that is wrong with it.
 
-use std::{future::Future, time::Duration};
+mod course;
+mod history;
+mod runner;
+mod state;
+
+use std::time::Duration;
 
 use actions_kit::Status;
 use probes::Answer;
+
+pub use runner::judge;
 
 use crate::Gate;
 
 /// How a list of gates is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// How many are asked at the same moment.
+    /// How many tries may be under way at the same moment; a gate that waits is none. Zero is taken for one.
     pub parallel: usize,
-    /// Each is asked once, and that is all.
+    /// A dry run: each is asked once and at once, without a delay and whatever it depends on, so that every answer is
+    /// seen.
     pub once: bool,
 }
 
@@ -25,13 +40,16 @@ pub struct Judged {
     pub kind: &'static str,
     /// What was asked, for people, without a secret.
     pub target: String,
-    /// How it ended. A gate that is not `required` ends as `warn` where it would have failed or is not known.
+    /// How it ended: `unknown` where the last try was, where there was no try (blocked, stopped, or no turn before its
+    /// time was up), and where it was stopped before its end; a gate that is not `required` ends as `warn` in place of
+    /// `fail` and `unknown`.
     pub status: Status,
     /// Whether its failure fails the whole.
     pub required: bool,
     /// Why it ended so.
     pub end: End,
-    /// What the last try saw; empty where there was none. It may hold what a server said: redact before showing.
+    /// What the last try saw, and for a gate that passed but not often enough how often in a row; empty where there was
+    /// no try. It may hold what a server said: redact before showing.
     pub seen: String,
     /// How many tries there were.
     pub tries: u32,
@@ -48,7 +66,7 @@ pub struct Judged {
 /// From then on the tries saw this.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Turn {
-    /// From the beginning of the judgement.
+    /// From the beginning of the judgement to the first of these answers.
     pub at: Duration,
     /// How the try ended.
     pub answer: Answer,
@@ -61,9 +79,9 @@ pub struct Turn {
 /// Why a gate ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It passed as often in a row as wanted.
+    /// It passed as often in a row as wanted, which is once in a dry run.
     Passed,
-    /// Its time was up.
+    /// Its time was up. It may end up to half a second early, where no further try would have room.
     TimedOut {
         /// Its timeout.
         after: Duration,
@@ -78,9 +96,9 @@ pub enum End {
         /// How often.
         failures: u32,
     },
-    /// A gate that it depends on did not pass: it was never asked.
+    /// A gate that it depends on, itself or through others, did not pass, required or not: it was never asked.
     Blocked {
-        /// Which one.
+        /// The one that was asked and did not pass.
         by: String,
     },
     /// The judgement was stopped before its end.
@@ -101,15 +119,27 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    /// `Fail` where a required gate did not pass, `Warn` where another did not, else `Pass`.
+    /// `Fail` where a required gate did not pass, whether it failed or is unknown; `Warn` where another did not; else
+    /// `Pass`.
     pub fn status(&self) -> Status {
-        Status::Fail
+        let missed = |required| {
+            self.gates
+                .iter()
+                .any(|gate| gate.required == required && gate.status != Status::Pass)
+        };
+        if missed(true) {
+            Status::Fail
+        } else if missed(false) {
+            Status::Warn
+        } else {
+            Status::Pass
+        }
     }
 }
 
 /// What a person who watches may want to read.
 pub enum Progress<'a> {
-    /// A try of a gate saw something else than the one before it, and the gate goes on.
+    /// A try of a gate saw something else than the one before it, or was the first, and the gate goes on.
     Turned {
         /// The gate.
         gate: &'a Gate,
@@ -124,19 +154,4 @@ pub enum Progress<'a> {
     },
     /// A gate ended.
     Ended(&'a Judged),
-}
-
-/// Judges `gates`; `progress` is told what happens meanwhile. When `stopped` comes first, every try under way is dropped
-/// and what is known so far is returned.
-pub async fn judge(
-    _gates: &[Gate],
-    _options: &Options,
-    _progress: impl FnMut(Progress<'_>),
-    _stopped: impl Future<Output = ()>,
-) -> Judgement {
-    Judgement {
-        gates: Vec::new(),
-        took: Duration::ZERO,
-        stopped: false,
-    }
 }

@@ -1,0 +1,4 @@
+mod rows;
+mod world;
+
+mod invariants;
