@@ -2,25 +2,35 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::{
-    io::{Read, Write},
-    net::{Ipv4Addr, TcpListener},
-    time::Duration,
-};
+#[path = "redis/cluster.rs"]
+mod cluster;
+#[path = "redis/refusal.rs"]
+mod refusal;
+#[path = "redis/role.rs"]
+mod role;
+#[path = "redis/sentinel.rs"]
+mod sentinel;
+#[path = "redis/tls.rs"]
+mod tls;
+
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use probes::{
-    Answer, Probe,
-    redis::{PingProbe, RedisError, Settings, ask, ping},
+    Answer, Observation, Probe,
+    redis::{Question, RedisError, RedisProbe, Settings, Source, Wanted, ask, ping},
     resolver::Resolver,
 };
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use test_servers::{Redis, RedisSetup, free_port};
+use test_servers::{Redis, free_port};
 use tokio::time::Instant;
 
 /// Long enough on a busy machine; what is measured against it is a hang.
 const ENOUGH: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(600);
+/// No output may hold it.
+const CANARY: &str = "canary%41/p@ss w:rd#?";
+/// The same, as a URL has it.
+const ENCODED: &str = "canary%2541%2Fp%40ss%20w%3Ard%23%3F";
 
 fn settings(url: &str) -> Settings {
     url.parse().unwrap()
@@ -35,10 +45,61 @@ async fn command(url: &str, command: &[&str]) -> Result<Option<String>, RedisErr
     ask(&Resolver::system(), &settings(url), command, deadline).await
 }
 
+fn url_of(server: &Redis) -> String {
+    format!("redis://127.0.0.1:{}", server.port)
+}
+
+fn probe_of(settings: Settings, wanted: Wanted) -> RedisProbe {
+    RedisProbe::new(Source::Server(settings), wanted, Resolver::system())
+}
+
+fn probe(server: &Redis, wanted: Wanted) -> RedisProbe {
+    probe_of(settings(&url_of(server)), wanted)
+}
+
+/// What one check sees; nothing shown may hold the canary.
+async fn seen(probe: &RedisProbe) -> (Answer, String) {
+    let Observation { answer, seen, .. } = probe.check(Instant::now() + ENOUGH).await;
+    assert!(!(seen.clone() + &probe.identity()).contains("canary"), "{seen}");
+    assert!(!seen.contains(char::is_control), "{seen:?}");
+    (answer, seen)
+}
+
+fn fail(seen: &str) -> (Answer, String) {
+    (Answer::Fail, seen.to_owned())
+}
+
+fn pass(seen: &str) -> (Answer, String) {
+    (Answer::Pass, seen.to_owned())
+}
+
+/// Checks until the probe sees this.
+async fn await_seen(probe: &RedisProbe, wanted: (Answer, String)) {
+    let deadline = Instant::now() + ENOUGH;
+    loop {
+        let seen = seen(probe).await;
+        if seen == wanted {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{seen:?}, wanted {wanted:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn question(command: &[&str], value: Option<&str>) -> Wanted {
+    Wanted {
+        question: Some(Question {
+            command: command.iter().map(|&word| word.to_owned()).collect(),
+            value: value.map(str::to_owned),
+        }),
+        ..Wanted::default()
+    }
+}
+
 #[tokio::test]
 async fn a_server_without_a_password_answers_and_keeps_databases_apart() {
     let server = Redis::start();
-    let url = format!("redis://127.0.0.1:{}", server.port);
+    let url = url_of(&server);
     ask_ping(&url).await.unwrap();
     let set = command(&format!("{url}/3"), &["SET", "key", "value"])
         .await
@@ -47,125 +108,51 @@ async fn a_server_without_a_password_answers_and_keeps_databases_apart() {
     let get = command(&format!("{url}/3"), &["GET", "key"]).await.unwrap();
     assert_eq!(get.as_deref(), Some("value"));
     assert_eq!(command(&url, &["GET", "key"]).await.unwrap(), None);
-    let error = ask_ping(&format!("{url}/99")).await.unwrap_err();
-    assert!(
-        matches!(&error, RedisError::Refused { code, .. } if code == "ERR"),
-        "{error}"
+    let probe = probe_of(settings(&format!("{url}/99")), Wanted::default());
+    assert_eq!(
+        seen(&probe).await,
+        fail("SELECT: ERR DB index is out of range")
     );
-    // A password where none is wanted is a mistake that the server names.
-    let error = ask_ping(&format!("redis://:canary@127.0.0.1:{}", server.port))
-        .await
-        .unwrap_err();
-    assert!(matches!(error, RedisError::Refused { .. }), "{error}");
-    assert!(!format!("{error:?}").contains("canary"));
 }
 
 #[tokio::test]
-async fn a_missing_and_a_wrong_password_and_a_missing_right_are_told_apart() {
-    let server = Redis::start_with(&RedisSetup {
-        config: "requirepass s3cret\nuser reader on >p%40ss ~* -@all +get +select\nuser app on >canary ~* +@all\n"
-            .replace("%40", "@"),
-        ..RedisSetup::default()
-    });
-    let at = format!("127.0.0.1:{}", server.port);
-    ask_ping(&format!("redis://:s3cret@{at}")).await.unwrap();
-    ask_ping(&format!("redis://app:canary@{at}")).await.unwrap();
-
-    let error = ask_ping(&format!("redis://{at}")).await.unwrap_err();
-    assert!(matches!(error, RedisError::NoPassword { .. }), "{error}");
-    for url in [
-        format!("redis://:canary@{at}"),
-        format!("redis://nobody:canary@{at}"),
-    ] {
-        let error = ask_ping(&url).await.unwrap_err();
-        assert!(matches!(error, RedisError::WrongPassword { .. }), "{error}");
-        assert!(
-            !format!("{error} {error:?}").contains("canary"),
-            "{error:?}"
-        );
-    }
-    let error = ask_ping(&format!("redis://reader:p%40ss@{at}"))
-        .await
-        .unwrap_err();
-    assert!(matches!(error, RedisError::NoPermission { .. }), "{error}");
-
-    let probe = PingProbe {
-        settings: settings(&format!("redis://nobody:canary@{at}")),
-        resolver: Resolver::system(),
-    };
-    let seen = probe.check(Instant::now() + ENOUGH).await;
-    assert_eq!(seen.answer, Answer::Fail);
-    assert!(seen.seen.contains("WRONGPASS"), "{}", seen.seen);
-    assert!(!(seen.seen + &probe.identity()).contains("canary"));
-}
-
-#[tokio::test]
-async fn a_server_that_loads_its_data_is_not_ready() {
+async fn a_socket_of_this_machine_is_asked_like_a_port() {
     let server = Redis::start();
-    let url = format!("redis://127.0.0.1:{}", server.port);
-    command(&url, &["DEBUG", "POPULATE", "20000"])
-        .await
-        .unwrap();
-    command(&url, &["SAVE"]).await.unwrap();
-    // 10 ms a key: loading takes longer than any test.
-    let server = server.restart_with(&RedisSetup {
-        config: "key-load-delay 10000\nloading-process-events-interval-bytes 1024\n".to_owned(),
-        ..RedisSetup::default()
-    });
-    let error = ask_ping(&format!("redis://127.0.0.1:{}", server.port))
-        .await
-        .unwrap_err();
-    assert!(matches!(error, RedisError::Loading { .. }), "{error}");
+    let path = server.socket().display().to_string();
+    let probe = probe_of(settings(&format!("redis+unix://{path}")), Wanted::default());
+    assert_eq!(seen(&probe).await, pass("PONG"));
+    assert_eq!(probe.identity(), format!("redis {path}/0"));
+    let error = ask_ping("unix:///no/such/socket").await.unwrap_err();
+    assert!(matches!(error, RedisError::Socket { .. }), "{error}");
 }
 
 #[tokio::test]
-async fn a_replica_answers_and_takes_no_writes() {
-    let server = Redis::start_with(&RedisSetup {
-        config: format!("replicaof 127.0.0.1 {}\n", free_port()),
-        ..RedisSetup::default()
-    });
-    let url = format!("redis://127.0.0.1:{}", server.port);
-    ask_ping(&url).await.unwrap();
-    let error = command(&url, &["SET", "key", "value"]).await.unwrap_err();
-    assert!(matches!(error, RedisError::ReadOnly { .. }), "{error}");
-}
-
-#[tokio::test]
-async fn tls_is_checked_against_the_named_authority_and_the_hosts_name() {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec!["localhost".to_owned()])
-        .unwrap()
-        .signed_by(&key, &authority)
-        .unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let trusted = folder.path().join("ca.pem");
-    std::fs::write(&trusted, authority.pem()).unwrap();
-    let server = Redis::start_with(&RedisSetup {
-        tls: Some((certificate.pem(), key.serialize_pem())),
-        config: "requirepass s3cret\n".to_owned(),
-    });
-    let of = |host: &str, ca_file| Settings {
-        ca_file,
-        ..settings(&format!("rediss://:s3cret@{host}:{}", server.port))
-    };
-    let ask = async |settings: Settings| {
-        ping(&Resolver::system(), &settings, Instant::now() + ENOUGH).await
-    };
-    ask(of("localhost", Some(trusted.clone()))).await.unwrap();
-    for wrong in [of("localhost", None), of("127.0.0.1", Some(trusted))] {
-        let error = ask(wrong).await.unwrap_err();
-        assert!(matches!(error, RedisError::Tls { .. }), "{error}");
-    }
-    let error = ask(of("localhost", Some("/no/such/file".into())))
-        .await
-        .unwrap_err();
-    assert_eq!(error.answer(), Answer::Unknown, "{error}");
-    // Without TLS the server hangs up, or complains in TLS.
-    let plain = format!("redis://:s3cret@127.0.0.1:{}", server.port);
-    assert_eq!(ask_ping(&plain).await.unwrap_err().answer(), Answer::Fail);
+async fn a_command_of_the_users_own_is_held_against_the_wanted_value() {
+    let server = Redis::start();
+    let get = probe(&server, question(&["get", "deploy:version"], Some("1.2.3")));
+    assert_eq!(
+        seen(&get).await,
+        fail("GET answers nothing, wanted \"1.2.3\"")
+    );
+    server.command(&["SET", "deploy:version", "1.2.2\n"]);
+    assert_eq!(
+        seen(&get).await,
+        fail("GET answers \"1.2.2\\n\", wanted \"1.2.3\"")
+    );
+    server.command(&["SET", "deploy:version", "1.2.3"]);
+    assert_eq!(seen(&get).await, pass("PONG; GET answers \"1.2.3\""));
+    let count = probe(&server, question(&["DBSIZE"], Some("1")));
+    assert_eq!(seen(&count).await, pass("PONG; DBSIZE answers 1"));
+    server.command(&["SET", "long", &"ä".repeat(5000)]);
+    let (answer, long) = seen(&probe(&server, question(&["GET", "long"], None))).await;
+    assert_eq!(answer, Answer::Pass);
+    assert!(long.chars().count() < 250, "{long}");
+    // What a server repeats of an unknown command is not told again.
+    let unknown = probe(&server, question(&["NOSUCH", CANARY], None));
+    assert_eq!(
+        seen(&unknown).await,
+        fail("NOSUCH: ERR unknown command 'NOSUCH'")
+    );
 }
 
 #[tokio::test]
@@ -173,31 +160,38 @@ async fn a_server_that_hangs_fails_by_the_deadline() {
     let server = Redis::start();
     server.signal(Signal::SIGSTOP);
     let begun = Instant::now();
-    let settings = settings(&format!("redis://127.0.0.1:{}", server.port));
-    let error = ping(&Resolver::system(), &settings, begun + SHORT)
-        .await
-        .unwrap_err();
-    assert!(matches!(error, RedisError::TimedOut { .. }), "{error}");
+    let seen = probe(&server, Wanted::default()).check(begun + SHORT).await;
+    assert_eq!(
+        (seen.answer, seen.seen),
+        fail(&format!(
+            "failed to hear from 127.0.0.1:{} in time: connected, but there was no answer to PING",
+            server.port
+        ))
+    );
     assert!(begun.elapsed() >= SHORT && begun.elapsed() < ENOUGH);
 }
 
 #[tokio::test]
-async fn what_is_no_redis_and_what_is_not_there_are_told_apart() {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let web = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let Ok(mut stream) = stream else { return };
-            let _heard = stream.read(&mut [0; 64]);
-            let _said = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
-        }
-    });
-    let error = ask_ping(&format!("redis://{web}")).await.unwrap_err();
-    assert!(matches!(error, RedisError::NotRedis { .. }), "{error}");
+async fn a_server_that_is_killed_between_two_checks_fails_the_second() {
+    let server = Redis::start();
+    let port = server.port;
+    let probe = probe(&server, Wanted::default());
+    assert_eq!(seen(&probe).await, pass("PONG"));
+    drop(server);
+    assert_eq!(
+        seen(&probe).await,
+        fail(&format!(
+            "failed to connect to 127.0.0.1: 127.0.0.1:{port}: refused (the host is up, the port is closed)"
+        ))
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_told() {
     let error = ask_ping(&format!("redis://127.0.0.1:{}", free_port()))
         .await
         .unwrap_err();
     assert!(error.to_string().contains("refused"), "{error}");
-    let error = ask_ping("unix:///no/such/socket").await.unwrap_err();
-    assert!(matches!(error, RedisError::Socket { .. }), "{error}");
+    let error = ask_ping("redis://no.such.name.invalid").await.unwrap_err();
+    assert!(matches!(error, RedisError::Unreachable(_)), "{error}");
 }

@@ -14,6 +14,7 @@ mod postgres;
 mod process;
 mod prometheus;
 mod redis;
+mod redis_cluster;
 mod registry;
 
 pub use deaf::Deaf;
@@ -23,4 +24,5 @@ pub use postgres::{Postgres, PostgresSetup};
 pub use process::{Process, free_port, program, until};
 pub use prometheus::Prometheus;
 pub use redis::{Redis, RedisSetup};
+pub use redis_cluster::RedisCluster;
 pub use registry::{Access, Registry};

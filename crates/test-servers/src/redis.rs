@@ -1,9 +1,9 @@
-//! A Redis server with users, and on wish with TLS.
+//! A Redis server with users, and on wish with TLS, or as a sentinel.
 
 use std::{
     fs,
     net::{SocketAddr, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     time::Duration,
 };
@@ -18,8 +18,14 @@ use crate::{Process, free_port, program};
 pub struct RedisSetup {
     /// Certificate chain and key, in PEM: it then speaks TLS alone.
     pub tls: Option<(String, String)>,
-    /// More lines of its configuration: `requirepass …`, `user …`, `replicaof …`.
+    /// With TLS: the authority, in PEM, that clients must show a certificate of.
+    pub clients_of: Option<String>,
+    /// More lines of its configuration: `requirepass …`, `user …`, `replicaof …`, `sentinel monitor …`.
     pub config: String,
+    /// Its port; a free one where none is named.
+    pub port: Option<u16>,
+    /// It watches others and holds no data: `redis-server --sentinel`.
+    pub sentinel: bool,
 }
 
 /// A Redis server of its own on 127.0.0.1.
@@ -53,30 +59,43 @@ impl Redis {
     }
 
     fn start_in(folder: TempDir, setup: &RedisSetup) -> Redis {
-        let port = free_port();
+        let port = setup.port.unwrap_or_else(free_port);
         let path = |name: &str| folder.path().join(name).display().to_string();
+        let write = |name: &str, text: &str| fs::write(path(name), text).expect("a file");
         let mut config = format!(
-            "bind 127.0.0.1\nprotected-mode no\ndir {}\nsave \"\"\nenable-debug-command yes\n",
+            "bind 127.0.0.1\nprotected-mode no\ndir {0}\nunixsocket {0}/redis.sock\n",
             folder.path().display()
         );
+        if !setup.sentinel {
+            config += "save \"\"\nenable-debug-command yes\n";
+        }
         match &setup.tls {
             None => config += &format!("port {port}\n"),
             Some((certificate, key)) => {
-                fs::write(path("server.crt"), certificate).expect("a file");
-                fs::write(path("server.key"), key).expect("a file");
+                write("server.crt", certificate);
+                write("server.key", key);
                 config += &format!(
-                    "port 0\ntls-port {port}\ntls-cert-file {}\ntls-key-file {}\ntls-auth-clients no\n",
+                    "port 0\ntls-port {port}\ntls-cert-file {}\ntls-key-file {}\n",
                     path("server.crt"),
                     path("server.key")
                 );
+                config += &match &setup.clients_of {
+                    None => "tls-auth-clients no\n".to_owned(),
+                    Some(authority) => {
+                        write("clients.crt", authority);
+                        format!("tls-ca-cert-file {}\n", path("clients.crt"))
+                    }
+                };
             }
         }
         config += &setup.config;
-        fs::write(path("redis.conf"), config).expect("a file");
-        let mut process = Process::start(
-            Command::new(program("redis-server", &[], "redis")).arg(path("redis.conf")),
-            Path::new(&path("log")),
-        );
+        write("redis.conf", &config);
+        let mut command = Command::new(program("redis-server", &[], "redis"));
+        command.arg(path("redis.conf"));
+        if setup.sentinel {
+            command.arg("--sentinel");
+        }
+        let mut process = Process::start(&mut command, Path::new(&path("log")));
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         process.await_ready(Duration::from_secs(30), || {
             TcpStream::connect(address).is_ok()
@@ -91,6 +110,22 @@ impl Redis {
     /// The folder with its data.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Where it listens beside its port.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join("redis.sock")
+    }
+
+    /// What it answers to one command through that socket, as `redis-cli` shows it.
+    pub fn command(&self, words: &[&str]) -> String {
+        let out = Command::new(program("redis-cli", &[], "redis"))
+            .arg("-s")
+            .arg(self.socket())
+            .args(words)
+            .output()
+            .expect("redis-cli");
+        String::from_utf8_lossy(&out.stdout).trim().to_owned()
     }
 
     /// Sends a signal, such as SIGSTOP to make it hang.

@@ -1,22 +1,21 @@
-//! One connection, one question.
+//! One connection: the way to a server, the login, and questions one after another.
 
-use std::{io, sync::Arc};
+use std::io;
 
-use redis::{AsyncConnectionConfig, ErrorKind, RedisConnectionInfo, aio::MultiplexedConnection};
-use rustls::{ClientConfig, crypto::ring, pki_types::ServerName};
+use rustls::pki_types::ServerName;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::UnixStream,
-    task::JoinHandle,
     time::{Instant, timeout_at},
 };
-use tokio_rustls::TlsConnector;
 
 use super::{
-    error::RedisError,
+    error::{RedisError, Refusal, shown},
+    resp::{self, Malformed, Value},
     settings::{Endpoint, Settings},
+    tls::{self, Connector},
 };
-use crate::{resolver::Resolver, tcp, tls::Trust};
+use crate::{resolver::Resolver, tcp};
 
 /// Whether the server answers this user's `PING`.
 ///
@@ -28,18 +27,13 @@ pub async fn ping(
     settings: &Settings,
     deadline: Instant,
 ) -> Result<(), RedisError> {
-    match ask(resolver, settings, &["PING"], deadline)
-        .await?
-        .as_deref()
-    {
-        Some("PONG") => Ok(()),
-        _ => Err(RedisError::NotRedis {
-            server: settings.endpoint.to_string(),
-        }),
-    }
+    let tls = Connector::default();
+    let mut session = Session::open(resolver, settings, &tls, deadline).await?;
+    session.ping().await
 }
 
-/// The server's answer to one command, as text; `None` for nil. Logs in and chooses the database before.
+/// The server's answer to one command, as text; `None` for nil and for what is no text, number or status. Logs in and
+/// chooses the database before.
 ///
 /// # Errors
 ///
@@ -50,78 +44,159 @@ pub async fn ask(
     command: &[&str],
     deadline: Instant,
 ) -> Result<Option<String>, RedisError> {
-    let mut session = Session::open(resolver, settings, deadline).await?;
-    if let Some(password) = &settings.password {
-        let mut auth = redis::cmd("AUTH");
-        if let Some(user) = &settings.user {
-            auth.arg(user);
-        }
-        auth.arg(password);
-        session.send(&auth, "to the login").await?;
+    let tls = Connector::default();
+    let mut session = Session::open(resolver, settings, &tls, deadline).await?;
+    match session.call(command).await? {
+        Value::Text(text) => Ok(Some(text)),
+        Value::Number(number) => Ok(Some(number.to_string())),
+        _ => Ok(None),
     }
-    if settings.database != 0 {
-        let mut select = redis::cmd("SELECT");
-        select.arg(settings.database);
-        session.send(&select, "to the choice of a database").await?;
-    }
-    let (name, arguments) = command.split_first().unwrap_or((&"PING", &[]));
-    let mut asked = redis::cmd(name);
-    asked.arg(arguments);
-    session.send(&asked, "to a command").await
 }
 
 trait Carrier: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Carrier for T {}
 
-struct Session<'a> {
+/// A connection that is logged in.
+pub(super) struct Session<'a> {
     settings: &'a Settings,
-    connection: MultiplexedConnection,
-    driver: JoinHandle<()>,
+    stream: Box<dyn Carrier>,
+    /// What has come and is not read yet.
+    come: Vec<u8>,
     deadline: Instant,
 }
 
-impl Drop for Session<'_> {
-    fn drop(&mut self) {
-        self.driver.abort();
-    }
-}
-
 impl<'a> Session<'a> {
-    async fn open(
+    /// Connects, logs in where there is a password, and chooses the database.
+    pub(super) async fn open(
         resolver: &Resolver,
         settings: &'a Settings,
+        tls: &Connector,
         deadline: Instant,
     ) -> Result<Session<'a>, RedisError> {
-        let stream = connect(resolver, settings, deadline).await?;
-        // The library's own wait of 500 ms would be the deadline (design §11); ours is outside of it.
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(None)
-            .set_response_timeout(None);
-        // No user and no password: the library would log in by itself, and drop the server's words on it.
-        let info = RedisConnectionInfo::default().set_skip_set_lib_name();
-        let opened = MultiplexedConnection::new_with_config(&info, stream, config);
-        let (connection, driver) = match timeout_at(deadline, opened).await {
-            Ok(opened) => opened.map_err(|error| of(settings, &error))?,
-            Err(_) => return Err(late(settings, "to the connection")),
-        };
-        Ok(Session {
+        let mut session = Session {
             settings,
-            connection,
-            driver: tokio::spawn(driver),
+            stream: connect(resolver, settings, tls, deadline).await?,
+            come: Vec::new(),
             deadline,
-        })
+        };
+        match (&settings.user, &settings.password) {
+            (Some(user), Some(password)) => session.call(&["AUTH", user, password]).await?,
+            (None, Some(password)) => session.call(&["AUTH", password]).await?,
+            (_, None) => Value::Nil,
+        };
+        if settings.database != 0 {
+            let database = settings.database.to_string();
+            session.call(&["SELECT", &database]).await?;
+        }
+        Ok(session)
     }
 
-    async fn send(
-        &mut self,
-        command: &redis::Cmd,
-        waiting_for: &'static str,
-    ) -> Result<Option<String>, RedisError> {
-        let answer = command.query_async::<Option<String>>(&mut self.connection);
-        match timeout_at(self.deadline, answer).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(of(self.settings, &error)),
-            Err(_) => Err(late(self.settings, waiting_for)),
+    /// The server's name, for errors.
+    pub(super) fn server(&self) -> String {
+        self.settings.endpoint.to_string()
+    }
+
+    /// Whether it answers `PING`.
+    pub(super) async fn ping(&mut self) -> Result<(), RedisError> {
+        match self.call(&["PING"]).await?.text() {
+            Some("PONG") => Ok(()),
+            _ => Err(RedisError::NotRedis {
+                server: self.server(),
+                hint: "",
+            }),
+        }
+    }
+
+    /// The answer to one command; an error of the server's is [`RedisError::Refused`].
+    pub(super) async fn call(&mut self, command: &[&str]) -> Result<Value, RedisError> {
+        let name = command.first().copied().unwrap_or_default();
+        let deadline = self.deadline;
+        match timeout_at(deadline, self.exchange(&resp::packed(command))).await {
+            Err(_) => Err(RedisError::TimedOut {
+                server: self.server(),
+                waiting_for: format!("to {}", shown(name)),
+            }),
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(Value::Error { code, message })) => Err(RedisError::Refused {
+                server: self.server(),
+                refusal: self.refusal(name, &code, &message),
+            }),
+            Ok(Ok(value)) => Ok(value),
+        }
+    }
+
+    async fn exchange(&mut self, command: &[u8]) -> Result<Value, RedisError> {
+        // A server that is full, or refuses strangers, says why and hangs up before it is asked anything: its words may
+        // have come although nothing can be sent any more.
+        let sent = async {
+            self.stream.write_all(command).await?;
+            self.stream.flush().await
+        };
+        let unsent = sent.await.err();
+        loop {
+            match resp::parse(&self.come) {
+                Ok(Some((value, length))) => {
+                    self.come.drain(..length);
+                    return Ok(value);
+                }
+                Ok(None) => {}
+                Err(Malformed) => return Err(self.not_redis()),
+            }
+            match self.stream.read_buf(&mut self.come).await {
+                Ok(0) => return Err(self.closed(unsent)),
+                Ok(_) => {}
+                Err(error) => return Err(self.closed(Some(unsent.unwrap_or(error)))),
+            }
+        }
+    }
+
+    fn closed(&self, error: Option<io::Error>) -> RedisError {
+        let how = match error {
+            None => "it hung up without an answer".to_owned(),
+            Some(error) if self.settings.endpoint.is_tls() => tls::reason(&error),
+            Some(error) => format!("the connection broke ({error})"),
+        };
+        // A TLS port does so with whoever does not begin with a handshake.
+        let hint = match &self.settings.endpoint {
+            Endpoint::Tcp { tls: false, .. } => "; does this port want TLS (rediss://)?",
+            _ => "",
+        };
+        RedisError::Closed {
+            server: self.server(),
+            reason: how + hint,
+        }
+    }
+
+    fn not_redis(&self) -> RedisError {
+        // RFC 8446 §5.1: an alert, of version 3.
+        let alert = self.come.starts_with(&[21, 3]);
+        RedisError::NotRedis {
+            server: self.server(),
+            hint: if alert {
+                ": it speaks TLS (rediss://)"
+            } else {
+                ""
+            },
+        }
+    }
+
+    fn refusal(&self, command: &str, code: &str, message: &str) -> Refusal {
+        // A server that does not know a command repeats what was sent with it.
+        let message = match message.find(", with args beginning with") {
+            Some(end) => &message[..end],
+            None => message,
+        };
+        let clean = |text: &str| {
+            shown(&match &self.settings.password {
+                Some(password) => text.replace(password.as_str(), "***"),
+                None => text.to_owned(),
+            })
+        };
+        Refusal {
+            code: clean(code),
+            message: clean(message),
+            command: shown(command),
+            user: shown(self.settings.user.as_deref().unwrap_or("default")),
         }
     }
 }
@@ -129,9 +204,10 @@ impl<'a> Session<'a> {
 async fn connect(
     resolver: &Resolver,
     settings: &Settings,
+    tls: &Connector,
     deadline: Instant,
 ) -> Result<Box<dyn Carrier>, RedisError> {
-    let (host, port, tls) = match &settings.endpoint {
+    let (host, port, is_tls) = match &settings.endpoint {
         Endpoint::Tcp { host, port, tls } => (host, *port, *tls),
         Endpoint::Socket(path) => {
             let connected = match timeout_at(deadline, UnixStream::connect(path)).await {
@@ -147,57 +223,27 @@ async fn connect(
             };
         }
     };
-    // Before anything is sent: authorities that cannot be read are no fault of the server's.
-    let connector = tls.then(|| connector(settings)).transpose()?;
-    let stream = tcp::connect(resolver, host, port, deadline).await?.stream;
-    let Some(connector) = connector else {
+    if !is_tls {
+        let stream = tcp::connect(resolver, host, port, deadline).await?.stream;
         return Ok(Box::new(stream));
-    };
+    }
+    let server = || settings.endpoint.to_string();
     let failed = |reason| RedisError::Tls {
-        server: settings.endpoint.to_string(),
+        server: server(),
         reason,
     };
-    let name = ServerName::try_from(host.clone()).map_err(|error| failed(error.to_string()))?;
+    // Before anything is sent: files that cannot be read are no fault of the server's.
+    let connector = tls.get(&settings.tls)?;
+    let name = settings.tls.server_name.as_ref().unwrap_or(host);
+    let name = ServerName::try_from(name.clone()).map_err(|error| failed(error.to_string()))?;
+    let stream = tcp::connect(resolver, host, port, deadline).await?.stream;
     match timeout_at(deadline, connector.connect(name, stream)).await {
         Ok(Ok(stream)) => Ok(Box::new(stream)),
-        Ok(Err(error)) => Err(failed(error.to_string())),
-        Err(_) => Err(late(settings, "to the TLS handshake")),
-    }
-}
-
-fn connector(settings: &Settings) -> Result<TlsConnector, RedisError> {
-    let trust = Trust::load(settings.ca_file.as_deref())?;
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| RedisError::Tls {
-            server: settings.endpoint.to_string(),
-            reason: error.to_string(),
-        })?
-        .with_root_certificates(trust.roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
-}
-
-fn late(settings: &Settings, waiting_for: &'static str) -> RedisError {
-    RedisError::TimedOut {
-        server: settings.endpoint.to_string(),
-        waiting_for,
-    }
-}
-
-fn of(settings: &Settings, error: &redis::RedisError) -> RedisError {
-    let server = settings.endpoint.to_string();
-    match (error.code(), error.kind()) {
-        (Some(code), _) => {
-            let user = settings.user.as_deref().unwrap_or("default");
-            RedisError::said(&server, user, code, error.detail().unwrap_or_default())
-        }
-        (None, ErrorKind::Parse | ErrorKind::UnexpectedReturnType) => {
-            RedisError::NotRedis { server }
-        }
-        (None, _) => RedisError::Closed {
-            server,
-            reason: error.category().to_owned(),
-        },
+        Ok(Err(error)) => Err(failed(tls::reason(&error))),
+        // A Redis server without TLS waits for the end of the line.
+        Err(_) => Err(RedisError::TimedOut {
+            server: server(),
+            waiting_for: "to the TLS handshake (does this port speak TLS at all?)".to_owned(),
+        }),
     }
 }

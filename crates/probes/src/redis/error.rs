@@ -1,7 +1,8 @@
 //! Why a Redis server was not as wanted.
 
-use std::{io, path::PathBuf};
+use std::{fmt, io, path::PathBuf};
 
+use super::sentinel::SentinelError;
 use crate::{probe::Answer, tcp::TcpError, tls::TrustError};
 
 /// Reads after "failed to …". Never holds the password.
@@ -18,10 +19,24 @@ pub enum RedisError {
         /// Why.
         source: io::Error,
     },
-    /// The authorities to trust cannot be read here.
+    /// The system's authorities cannot be read here.
     #[error(transparent)]
     Trust(#[from] TrustError),
-    /// The handshake failed, mostly for its certificate.
+    /// A file with certificates or a key cannot be read here.
+    #[error("read {}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// What is set for TLS does not fit together.
+    #[error("prepare TLS: {reason}")]
+    TlsSettings {
+        /// The library's words.
+        reason: String,
+    },
+    /// The handshake failed, mostly for the server's certificate.
     #[error("speak TLS with {server}: {reason}")]
     Tls {
         /// Which.
@@ -35,68 +50,92 @@ pub enum RedisError {
         /// Which.
         server: String,
         /// `to PING`, and so on.
-        waiting_for: &'static str,
+        waiting_for: String,
     },
     /// It closed the connection.
-    #[error("hear from {server}: the connection broke ({reason})")]
+    #[error("hear from {server}: {reason}")]
     Closed {
         /// Which.
         server: String,
-        /// The library's word.
+        /// When and how.
         reason: String,
     },
     /// What answers there speaks something else.
-    #[error("speak to {server}: what answers there is no Redis server")]
+    #[error("speak to {server}: what answers there is no Redis server{hint}")]
     NotRedis {
         /// Which.
         server: String,
+        /// What it seems to be; empty, or with a colon before it.
+        hint: &'static str,
     },
-    /// `NOAUTH`: it wants a password, and none is set.
-    #[error("be served by {server}: it wants a password, and none is set (NOAUTH)")]
-    NoPassword {
+    /// It answered a command in a form that its documentation does not know.
+    #[error("understand the answer of {server} to {command}")]
+    Odd {
         /// Which.
         server: String,
+        /// `ROLE`.
+        command: &'static str,
     },
-    /// `WRONGPASS`: the password, or the user, is another.
-    #[error("log in to {server} as {user}: wrong user or password (WRONGPASS)")]
-    WrongPassword {
-        /// Which.
-        server: String,
-        /// As whom.
-        user: String,
-    },
-    /// `NOPERM`: the user may not do this (an access list).
-    #[error("be served by {server} as {user}: {message} (NOPERM)")]
-    NoPermission {
-        /// Which.
-        server: String,
-        /// As whom.
-        user: String,
-        /// In its own words.
-        message: String,
-    },
-    /// `LOADING`: it reads its data in and serves nobody yet.
-    #[error("be served by {server}: it is still loading its data (LOADING)")]
-    Loading {
-        /// Which.
-        server: String,
-    },
-    /// `READONLY`: it is a replica.
-    #[error("write to {server}: it is a read-only replica (READONLY)")]
-    ReadOnly {
-        /// Which.
-        server: String,
-    },
-    /// It says no in another way.
-    #[error("be served by {server}: {code} {message}")]
+    /// It says no.
+    #[error("be served by {server}: {refusal}")]
     Refused {
         /// Which.
         server: String,
-        /// The first word of its answer: `ERR`, `MASTERDOWN`, …
-        code: String,
         /// In its own words.
-        message: String,
+        refusal: Refusal,
     },
+    /// The sentinels do not say which server to ask.
+    #[error(transparent)]
+    Sentinels(#[from] SentinelError),
+}
+
+/// A server's own error. Shown in its own words, on one line, with what to do about it where that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its first word: `NOAUTH`, `LOADING`, `ERR`.
+    pub code: String,
+    /// The rest of it, bounded, without line breaks and without what was sent.
+    pub message: String,
+    /// Which command it refused: `PING`.
+    pub command: String,
+    /// As whom it was asked.
+    pub user: String,
+}
+
+impl Refusal {
+    /// Whether user or password are others (`WRONGPASS`; before Redis 6 an `ERR`).
+    pub fn is_wrong_password(&self) -> bool {
+        self.code == "WRONGPASS" || (self.code == "ERR" && self.message == "invalid password")
+    }
+
+    /// The command that the user may not run, in the words of an access list: `cluster|info`.
+    fn lacking(&self) -> Option<&str> {
+        if self.code != "NOPERM" || !self.message.contains("to run the '") {
+            return None;
+        }
+        self.message.split('\'').nth(1)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Sent to whoever connects, whatever is asked first.
+        let unasked = self.message.starts_with("max number of clients");
+        let plain = self.code != "ERR" || matches!(self.command.as_str(), "AUTH" | "PING");
+        if !plain && !unasked {
+            write!(f, "{}: ", self.command)?;
+        }
+        write!(f, "{} {}", self.code, self.message.trim_end_matches('.'))?;
+        if self.code == "NOAUTH" {
+            f.write_str(": give a password")
+        } else if self.is_wrong_password() {
+            write!(f, " (asked as {})", self.user)
+        } else if let Some(command) = self.lacking() {
+            write!(f, ": {} lacks +{command}", self.user)
+        } else {
+            Ok(())
+        }
+    }
 }
 
 impl RedisError {
@@ -104,43 +143,50 @@ impl RedisError {
     pub fn answer(&self) -> Answer {
         match self {
             RedisError::Unreachable(error) => error.answer(),
-            RedisError::Trust(_) => Answer::Unknown,
+            RedisError::Trust(_) | RedisError::File { .. } | RedisError::TlsSettings { .. } => {
+                Answer::Unknown
+            }
             RedisError::Socket { source, .. }
                 if source.kind() == io::ErrorKind::PermissionDenied =>
             {
                 Answer::Unknown
             }
+            RedisError::Sentinels(error) => error.answer(),
             _ => Answer::Fail,
         }
     }
 
-    /// What a server's own error means.
-    pub(super) fn said(server: &str, user: &str, code: &str, message: &str) -> RedisError {
-        const LONGEST: usize = 300;
-        let server = server.to_owned();
-        let user = user.to_owned();
-        let message: String = message
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .take(LONGEST)
-            .collect();
-        match code {
-            "NOAUTH" => RedisError::NoPassword { server },
-            "WRONGPASS" => RedisError::WrongPassword { server, user },
-            // Before Redis 6.
-            "ERR" if message == "invalid password" => RedisError::WrongPassword { server, user },
-            "NOPERM" => RedisError::NoPermission {
-                server,
-                user,
-                message,
-            },
-            "LOADING" => RedisError::Loading { server },
-            "READONLY" => RedisError::ReadOnly { server },
-            code => RedisError::Refused {
-                server,
-                code: code.to_owned(),
-                message,
-            },
+    /// For people who know which server is meant: its own words alone where it has answered.
+    pub fn seen(&self) -> String {
+        match self {
+            RedisError::Refused { refusal, .. } => refusal.to_string(),
+            RedisError::Sentinels(error) => error.seen(),
+            error => format!("failed to {error}"),
         }
     }
+
+    /// The server's own words, where it has answered with an error.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            RedisError::Refused { refusal, .. } => Some(refusal),
+            _ => None,
+        }
+    }
+}
+
+/// Foreign text for people: bounded, on one line, without control characters.
+pub(super) fn shown(text: &str) -> String {
+    const LONGEST: usize = 200;
+    let mut shown: String = text
+        .chars()
+        .take(LONGEST)
+        .map(|letter| match letter {
+            '"' | '\'' | '\\' => letter.to_string(),
+            letter => letter.escape_debug().to_string(),
+        })
+        .collect();
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    shown
 }

@@ -2,7 +2,13 @@
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
-use redis::{ConnectionAddr, IntoConnectionInfo};
+use percent_encoding::percent_decode_str;
+use reqwest::Url;
+
+use crate::tcp;
+
+/// The port of a URL that names none.
+const PORT: u16 = 6379;
 
 /// Who to ask, and as whom. Shown without the password.
 #[derive(Clone, PartialEq, Eq)]
@@ -14,9 +20,9 @@ pub struct Settings {
     /// The password; without one there is no `AUTH`.
     pub password: Option<String>,
     /// Which database.
-    pub database: i64,
-    /// A PEM file with authorities to trust besides the system's, for TLS.
-    pub ca_file: Option<PathBuf>,
+    pub database: u32,
+    /// How TLS is spoken, where it is.
+    pub tls: TlsSettings,
 }
 
 /// Where a server listens.
@@ -35,6 +41,19 @@ pub enum Endpoint {
     Socket(PathBuf),
 }
 
+/// How TLS is spoken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// A PEM file with the authorities to trust, in the place of the system's, as `redis-cli --cacert` takes it.
+    pub ca_file: Option<PathBuf>,
+    /// The client's own certificate and its key, PEM files.
+    pub identity: Option<(PathBuf, PathBuf)>,
+    /// The name that the certificate must prove, where it is not the host's.
+    pub server_name: Option<String>,
+    /// Takes any certificate: nobody knows then who answers.
+    pub unverified: bool,
+}
+
 /// What is wrong with a URL; reads after "failed to …". Never quotes any of it: a slip of one character makes any part of
 /// it the password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,40 +70,101 @@ pub enum SettingsError {
     Insecure,
 }
 
+impl Settings {
+    /// These settings for another server: user, password, database and TLS stay.
+    pub(super) fn at(&self, host: String, port: u16) -> Settings {
+        Settings {
+            endpoint: Endpoint::Tcp {
+                host,
+                port,
+                tls: self.endpoint.is_tls(),
+            },
+            ..self.clone()
+        }
+    }
+}
+
+impl Endpoint {
+    /// Whether TLS is spoken.
+    pub fn is_tls(&self) -> bool {
+        matches!(self, Endpoint::Tcp { tls: true, .. })
+    }
+}
+
 impl FromStr for Settings {
     type Err = SettingsError;
 
+    /// `valkey://` and `redis+unix://` are taken, too. Parameters that other clients know are passed over; those of a
+    /// socket's URL are `db`, `user` and `pass`.
     fn from_str(url: &str) -> Result<Settings, SettingsError> {
-        // The library's words are dropped: they may quote the URL.
-        let info = url
-            .trim()
-            .into_connection_info()
-            .map_err(|_| SettingsError::Form)?;
-        let endpoint = match info.addr() {
-            ConnectionAddr::Tcp(host, port) => Endpoint::Tcp {
-                host: host.clone(),
-                port: *port,
-                tls: false,
-            },
-            ConnectionAddr::TcpTls { insecure: true, .. } => return Err(SettingsError::Insecure),
-            ConnectionAddr::TcpTls { host, port, .. } => Endpoint::Tcp {
-                host: host.clone(),
-                port: *port,
-                tls: true,
-            },
-            ConnectionAddr::Unix(path) => Endpoint::Socket(path.clone()),
-            _ => return Err(SettingsError::Form),
-        };
-        let redis = info.redis_settings();
-        let set = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
-        Ok(Settings {
-            endpoint,
-            user: set(redis.username()),
-            password: set(redis.password()),
-            database: redis.db(),
-            ca_file: None,
-        })
+        let url = Url::parse(url.trim()).map_err(|_| SettingsError::Form)?;
+        match url.fragment() {
+            Some("insecure") => return Err(SettingsError::Insecure),
+            // What stands behind a `#` or before an `@` here is the rest of a password that is not encoded.
+            Some(_) => return Err(SettingsError::Form),
+            None if url.query().is_some_and(|query| query.contains('@')) => {
+                return Err(SettingsError::Form);
+            }
+            None => {}
+        }
+        match url.scheme() {
+            "redis" | "valkey" => of_port(&url, false),
+            "rediss" | "valkeys" => of_port(&url, true),
+            "unix" | "redis+unix" | "valkey+unix" => of_socket(&url),
+            _ => Err(SettingsError::Form),
+        }
     }
+}
+
+fn of_port(url: &Url, tls: bool) -> Result<Settings, SettingsError> {
+    let host = url.host_str().unwrap_or_default();
+    let host = decoded(host.trim_start_matches('[').trim_end_matches(']'))?;
+    Ok(Settings {
+        endpoint: Endpoint::Tcp {
+            host: host.ok_or(SettingsError::Form)?,
+            port: url.port().unwrap_or(PORT),
+            tls,
+        },
+        user: decoded(url.username())?,
+        password: decoded(url.password().unwrap_or_default())?,
+        database: database(url.path().trim_matches('/'))?,
+        tls: TlsSettings::default(),
+    })
+}
+
+fn of_socket(url: &Url) -> Result<Settings, SettingsError> {
+    if url.host_str().is_some_and(|host| !host.is_empty()) {
+        return Err(SettingsError::Form);
+    }
+    let path = decoded(url.path())?.ok_or(SettingsError::Form)?;
+    let parameter = |name: &str| {
+        url.query_pairs()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
+            .filter(|value| !value.is_empty())
+    };
+    Ok(Settings {
+        endpoint: Endpoint::Socket(path.into()),
+        user: parameter("user"),
+        password: parameter("pass"),
+        database: database(&parameter("db").unwrap_or_default())?,
+        tls: TlsSettings::default(),
+    })
+}
+
+fn database(text: &str) -> Result<u32, SettingsError> {
+    match text {
+        "" => Ok(0),
+        text => text.parse().map_err(|_| SettingsError::Form),
+    }
+}
+
+/// `text` without percent-encoding; nothing where it is empty.
+fn decoded(text: &str) -> Result<Option<String>, SettingsError> {
+    let text = percent_decode_str(text)
+        .decode_utf8()
+        .map_err(|_| SettingsError::Form)?;
+    Ok(Some(text.into_owned()).filter(|text| !text.is_empty()))
 }
 
 /// Where and which database: `cache.example:6379/0`.
@@ -97,10 +177,7 @@ impl fmt::Display for Settings {
 impl fmt::Display for Endpoint {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Endpoint::Tcp { host, port, .. } if host.contains(':') => {
-                write!(out, "[{host}]:{port}")
-            }
-            Endpoint::Tcp { host, port, .. } => write!(out, "{host}:{port}"),
+            Endpoint::Tcp { host, port, .. } => out.write_str(&tcp::authority(host, *port)),
             Endpoint::Socket(path) => write!(out, "{}", path.display()),
         }
     }
@@ -113,7 +190,7 @@ impl fmt::Debug for Settings {
             .field("user", &self.user)
             .field("password", &self.password.as_ref().map(|_| "***"))
             .field("database", &self.database)
-            .field("ca_file", &self.ca_file)
+            .field("tls", &self.tls)
             .finish()
     }
 }
@@ -128,15 +205,29 @@ mod tests {
         assert_eq!(settings.to_string(), "[::1]:7000/3");
         assert_eq!(settings.user.as_deref(), Some("me"));
         assert_eq!(settings.password.as_deref(), Some("p@ss"));
-        assert!(matches!(settings.endpoint, Endpoint::Tcp { tls: true, .. }));
-        let settings: Settings = "redis://:secret@cache.example".parse().unwrap();
+        assert!(settings.endpoint.is_tls());
+        let settings: Settings = "redis://:secret@cache.example?timeout=5s".parse().unwrap();
         assert_eq!(settings.to_string(), "cache.example:6379/0");
         assert_eq!(
             (settings.user, settings.password.as_deref()),
             (None, Some("secret"))
         );
-        let settings: Settings = "unix:///run/redis.sock?db=2".parse().unwrap();
-        assert_eq!(settings.to_string(), "/run/redis.sock/2");
+        for url in [
+            "unix:///run/redis.sock?db=2&pass=p%40",
+            "redis+unix:///run/redis.sock?db=2&pass=p%40",
+        ] {
+            let settings: Settings = url.parse().unwrap();
+            assert_eq!(settings.to_string(), "/run/redis.sock/2");
+            assert_eq!(settings.password.as_deref(), Some("p@"));
+        }
+    }
+
+    #[test]
+    fn a_password_may_hold_any_character_in_its_encoded_form() {
+        let settings: Settings = "redis://:%25%40%2F%3A%23%3F%20%C3%A4@h".parse().unwrap();
+        assert_eq!(settings.password.as_deref(), Some("%@/:#? ä"));
+        let settings: Settings = "redis://:a@b:c@h".parse().unwrap();
+        assert_eq!(settings.password.as_deref(), Some("a@b:c"));
     }
 
     #[test]
@@ -145,7 +236,13 @@ mod tests {
             "http://me:canary@h",
             "redis://me:canary@h:canary",
             "redis://me:canary@h/canary",
-            "redis://me:canary@h?protocol=canary",
+            "redis://me:canary/x@h",
+            "redis://me:12/canary@h",
+            "redis://me:12?canary@h",
+            "redis://me:12#canary@h",
+            "redis://",
+            "redis:canary",
+            "unix://canary/run/redis.sock",
             "rediss://me:canary@h/#insecure",
             "canary",
         ] {
