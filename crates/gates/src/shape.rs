@@ -72,6 +72,24 @@ impl Key {
         self
     }
 
+    /// Several tables as one; `N` is the sum of their lengths, which the compiler proves for a constant.
+    pub const fn joined<const N: usize>(tables: &[&[Key]]) -> [Key; N] {
+        let mut all = [Key::new("", Shape::Text, ""); N];
+        let mut filled = 0;
+        let mut table = 0;
+        while table < tables.len() {
+            let mut key = 0;
+            while key < tables[table].len() {
+                all[filled] = tables[table][key];
+                filled += 1;
+                key += 1;
+            }
+            table += 1;
+        }
+        assert!(filled == N, "N is the sum of the tables' lengths");
+        all
+    }
+
     /// The key with what holds where it is not there.
     pub const fn with_default(mut self, default: &'static str) -> Key {
         self.default = Some(default);
