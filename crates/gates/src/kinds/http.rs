@@ -1,25 +1,60 @@
-//! The kind `http`.
+//! The kind `http`: one request, and everything that its answer must be.
+//!
+//! The keys of the request, of the connection and of the expectation stand in modules of their own: the steps of a
+//! `flow` have them too.
+
+pub(super) mod connection;
+pub(super) mod expectation;
+mod json;
+pub(super) mod request;
 
 use std::sync::Arc;
 
-use probes::Probe;
+use probes::{Probe, http::HttpProbe};
 
 use super::Kind;
-use crate::{Fields, Problems, Surroundings};
+use crate::{Fields, Key, Problems, Shape, Surroundings};
 
 /// See the file of gates.
 pub(super) const KIND: Kind = Kind {
     name: "http",
     help: "answers one HTTP request as wanted",
-    keys: &[],
+    keys: &KEYS,
     short: Some("url"),
     build,
 };
 
+/// Where the request goes.
+const ADDRESS: &[Key] = &[Key::new(
+    "url",
+    Shape::Address,
+    "`http://…` or `https://…`; a user and password in it are sent as basic authorization",
+)
+.required()];
+
+static KEYS: [Key; ADDRESS.len()
+    + request::KEYS.len()
+    + expectation::KEYS.len()
+    + connection::KEYS.len()] =
+    Key::joined(&[ADDRESS, request::KEYS, expectation::KEYS, connection::KEYS]);
+
 fn build(
-    _fields: &Fields,
-    _around: &Surroundings,
-    _problems: &mut Problems,
+    fields: &Fields,
+    around: &Surroundings,
+    problems: &mut Problems,
 ) -> Option<Arc<dyn Probe>> {
-    None
+    // Each tells its own problems, so none may keep another from being asked.
+    let parts = request::read(fields, problems);
+    let expectation = expectation::read(fields, problems);
+    let client = connection::read(fields, around, problems);
+    if let (Some(parts), Some(expectation)) = (&parts, &expectation) {
+        request::has_body(fields, parts, expectation, problems);
+    }
+    let request = parts.and_then(|parts| parts.to(fields, fields.text("url")?, problems));
+    Some(Arc::new(HttpProbe {
+        client: client?,
+        request: request?,
+        expectation: expectation?,
+    }))
 }
+

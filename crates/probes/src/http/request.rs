@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{
     Method, Url,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT},
@@ -130,6 +131,27 @@ impl Request {
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Request {
         self.body = body.into();
         self
+    }
+
+    /// `pairs` as a body of `application/x-www-form-urlencoded` (WHATWG URL §5.2).
+    pub fn form(pairs: &[(String, String)]) -> String {
+        // RFC 3986's unreserved characters stay; a space may be written %20 as well as +.
+        const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+            .remove(b'-')
+            .remove(b'.')
+            .remove(b'_')
+            .remove(b'~');
+        let encoded: Vec<String> = pairs
+            .iter()
+            .map(|(name, value)| {
+                format!(
+                    "{}={}",
+                    utf8_percent_encode(name, RESERVED),
+                    utf8_percent_encode(value, RESERVED)
+                )
+            })
+            .collect();
+        encoded.join("&")
     }
 
     /// The address as people may see it: without user, password, query and fragment.

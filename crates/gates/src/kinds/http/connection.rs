@@ -1,0 +1,197 @@
+//! The keys that say how the server is reached and who it must prove to be.
+
+use std::path::{Path, PathBuf};
+
+use probes::http::{Client, ClientOptions, HttpError, Roots};
+
+use crate::{Fields, Key, Problems, Setting, Shape, Surroundings};
+
+/// The keys.
+pub(in crate::kinds) const KEYS: &[Key] = &[
+    Key::new(
+        "redirects",
+        Shape::Count { least: 0 },
+        "How many redirects are followed; with `0` the first answer itself is judged",
+    )
+    .with_default("0"),
+    Key::new(
+        "redirect-to",
+        Shape::Choice(&["any-host", "same-host"]),
+        "Where redirects are followed to; one that is not followed is judged itself",
+    )
+    .with_default("any-host"),
+    Key::new(
+        "resolve",
+        Shape::Map(&Shape::Text),
+        "By name, the address or other name that is asked in its place; `Host` and the name in the certificate stay",
+    ),
+    Key::new(
+        "unix-socket",
+        Shape::Text,
+        "The path of a Unix socket that is asked in place of the address's host",
+    ),
+    Key::new(
+        "ca-file",
+        Shape::Text,
+        "A PEM file: its authorities alone are trusted, in place of the host's",
+    ),
+    Key::new(
+        "client-cert",
+        Shape::Text,
+        "A PEM file with the client's certificate; with `client-key`",
+    ),
+    Key::new(
+        "client-key",
+        Shape::Text,
+        "A PEM file with its key, not encrypted",
+    ),
+    Key::new(
+        "insecure-skip-verify",
+        Shape::Flag,
+        "Takes any certificate, so that anybody may have answered; every result says so",
+    )
+    .with_default("false"),
+    Key::new(
+        "max-body",
+        Shape::Count { least: 1 },
+        "How many bytes of a body are read; a longer one is no JSON, and is matched by what was read",
+    )
+    .with_default("1048576"),
+];
+
+/// The client that `fields` ask for; it is shared with every gate that asks for the same.
+pub(in crate::kinds) fn read(
+    fields: &Fields,
+    around: &Surroundings,
+    problems: &mut Problems,
+) -> Option<Client> {
+    let options = options(fields, around, problems)?;
+    match Client::shared(options) {
+        Ok(client) => Some(client),
+        Err(error) => {
+            tell(fields, &error, problems);
+            None
+        }
+    }
+}
+
+/// What `fields` say of the connection.
+pub(in crate::kinds) fn options(
+    fields: &Fields,
+    around: &Surroundings,
+    problems: &mut Problems,
+) -> Option<ClientOptions> {
+    let before = problems.len();
+    let path = |key: &str| Some(around.workspace.join(fields.text(key)?));
+    let identity = identity(fields, path("client-cert"), path("client-key"), problems);
+    let roots = match (path("ca-file"), fields.flag("insecure-skip-verify")) {
+        (Some(_), true) => {
+            fields.wrong(
+                "insecure-skip-verify",
+                "`true` beside `ca-file`",
+                "one of them",
+                "leave it out: `ca-file` says who is trusted",
+                problems,
+            );
+            Roots::None
+        }
+        (Some(path), false) => Roots::File(path),
+        (None, true) => Roots::Anyone,
+        (None, false) => Roots::Host,
+    };
+    let resolve = resolve(fields, problems);
+    let count = |key: &str, otherwise: usize| {
+        fields.count(key).map_or(otherwise, |count| {
+            usize::try_from(count).unwrap_or(usize::MAX)
+        })
+    };
+    (problems.len() == before).then(|| ClientOptions {
+        resolver: Some(around.resolver.clone()),
+        roots,
+        identity,
+        redirects: count("redirects", 0),
+        same_host: fields.text("redirect-to") == Some("same-host"),
+        resolve,
+        unix_socket: path("unix-socket"),
+        body_limit: count("max-body", 1 << 20),
+        ..ClientOptions::default()
+    })
+}
+
+/// Says which key's file cannot be used.
+pub(in crate::kinds) fn tell(fields: &Fields, error: &HttpError, problems: &mut Problems) {
+    let named: &Path = match error {
+        HttpError::File { path, .. } | HttpError::Certificates { path, .. } => path,
+        _ => Path::new(""),
+    };
+    let key = ["ca-file", "client-cert", "client-key"]
+        .into_iter()
+        .find(|key| fields.text(key).is_some_and(|text| named.ends_with(text)))
+        .unwrap_or("url");
+    fields.wrong(
+        key,
+        &format!("what fails to {error}"),
+        "a PEM file that can be read",
+        "mend the path or the file; a relative path starts in the workspace",
+        problems,
+    );
+}
+
+fn identity(
+    fields: &Fields,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    problems: &mut Problems,
+) -> Option<(PathBuf, PathBuf)> {
+    let (there, missing) = match (certificate, key) {
+        (Some(certificate), Some(key)) => return Some((certificate, key)),
+        (None, None) => return None,
+        (Some(_), None) => ("client-cert", "client-key"),
+        (None, Some(_)) => ("client-key", "client-cert"),
+    };
+    fields.wrong(
+        there,
+        &format!("no `{missing}` beside it"),
+        "both",
+        &format!("add `{missing}`; one file may hold both"),
+        problems,
+    );
+    None
+}
+
+fn resolve(fields: &Fields, problems: &mut Problems) -> Vec<(String, String)> {
+    let mut pairs = Vec::new();
+    for (name, setting) in fields.map("resolve") {
+        let Setting::Text(target) = setting else {
+            continue;
+        };
+        // An address that stands in the URL itself is asked without any look-up.
+        let name_is_wrong = name.is_empty()
+            || name.contains([':', '/', ' ', '@', '*'])
+            || name.parse::<std::net::IpAddr>().is_ok();
+        let bare = target.trim_start_matches('[').trim_end_matches(']');
+        let target_is_wrong = bare.is_empty()
+            || bare.contains(['/', ' ', '@'])
+            || (bare.contains(':') && bare.parse::<std::net::Ipv6Addr>().is_err());
+        if name_is_wrong {
+            fields.wrong(
+                "resolve",
+                &format!("`{}`", name.escape_debug()),
+                "a host's name as it stands in the address, without a port",
+                "write `resolve: {shop.example.com: 192.0.2.7}`",
+                problems,
+            );
+        }
+        if target_is_wrong {
+            fields.wrong(
+                "resolve",
+                "a target that is no address and no name",
+                "an IP address or a name without a port",
+                "write `resolve: {shop.example.com: 192.0.2.7}`; the port is that of the URL",
+                problems,
+            );
+        }
+        pairs.push((name.to_ascii_lowercase(), bare.to_owned()));
+    }
+    pairs
+}
