@@ -1,13 +1,16 @@
 //! PostgreSQL: whether a server takes connections, and whether one can log in.
 //!
 //! Responsible for: connection strings as libpq reads them (its section 34.1.1), every host of them tried, TLS as
-//! `sslmode` wants it, and telling a server that starts up from one that is away and from one that says no. Not
-//! responsible for the store (design §5), which keeps its connections.
+//! `sslmode` wants it, telling a server that starts up from one that is away and from one that says no, and one question
+//! with what its answer must be. Not responsible for the store (design §5), which keeps its connections.
 //!
 //! No error and no `Debug` text holds the password.
 
+mod bounded;
 mod error;
+mod expectation;
 mod login;
+mod question;
 mod ready;
 mod settings;
 mod stream;
@@ -16,7 +19,9 @@ mod tls;
 use tokio::time::Instant;
 
 pub use error::PostgresError;
+pub use expectation::{Expectation, ExpectationError, Number, Relation, WantedRows, WantedValue};
 pub use login::{Session, login};
+pub use question::{First, Question, Reply};
 pub use ready::{Ready, ready};
 pub use settings::{
     ChannelBinding, Endpoint, Server, Settings, SettingsError, SslMode, TargetSession,
@@ -45,6 +50,25 @@ pub struct LoginProbe {
     pub resolver: Resolver,
 }
 
+/// Passes where one of the servers lets this user in and answers one SQL statement as wanted.
+#[derive(Clone, Debug)]
+pub struct QueryProbe {
+    /// Who is asked, and as whom.
+    pub settings: Settings,
+    /// What: one statement of SQL.
+    pub query: String,
+    /// Whether it runs in a transaction that refuses to write. Otherwise what it changes is committed, at every check.
+    pub read_only: bool,
+    /// What the answer must be.
+    pub expectation: Expectation,
+    /// Names to addresses.
+    pub resolver: Resolver,
+}
+
+/// How many rows are read where fewer would do: cutting a short answer off saves nothing, and the server's log would
+/// speak of a lost connection.
+const ROWS: u64 = 10_000;
+
 impl Probe for ReadyProbe {
     fn identity(&self) -> String {
         format!("postgres ready {}", self.settings)
@@ -54,7 +78,7 @@ impl Probe for ReadyProbe {
         Box::pin(async move {
             let begun = Instant::now();
             let answer = ready(&self.resolver, &self.settings, deadline).await;
-            observation(begun, answer.map(|ready| ready.to_string()))
+            judgement(begun, answer.map(|ready| (true, ready.to_string())))
         })
     }
 }
@@ -67,17 +91,52 @@ impl Probe for LoginProbe {
     fn check(&self, deadline: Instant) -> ProbeFuture<'_> {
         Box::pin(async move {
             let begun = Instant::now();
-            let answer = login(&self.resolver, &self.settings, deadline).await;
-            let seen = answer.map(|session| format!("{} answers SELECT 1", session.server()));
-            observation(begun, seen)
+            let answer = async {
+                let session = login(&self.resolver, &self.settings, deadline).await?;
+                let seen = format!("{} answers SELECT 1", session.server());
+                session.close(deadline).await;
+                Ok((true, seen))
+            };
+            judgement(begun, answer.await)
         })
     }
 }
 
-fn observation(begun: Instant, answer: Result<String, PostgresError>) -> Observation {
+impl Probe for QueryProbe {
+    fn identity(&self) -> String {
+        format!("postgres query {}", self.settings)
+    }
+
+    fn check(&self, deadline: Instant) -> ProbeFuture<'_> {
+        Box::pin(async move {
+            let begun = Instant::now();
+            let question = Question {
+                text: self.query.clone(),
+                read_only: self.read_only,
+                most: match self.read_only {
+                    true => self.expectation.counted().max(ROWS),
+                    // An answer that is cut off is one that is not committed.
+                    false => u64::MAX,
+                },
+            };
+            let answer = async {
+                let session = login(&self.resolver, &self.settings, deadline).await?;
+                let reply = session.ask(&question, deadline).await?;
+                if !reply.more {
+                    session.close(deadline).await;
+                }
+                Ok(self.expectation.judge(&reply))
+            };
+            judgement(begun, answer.await)
+        })
+    }
+}
+
+fn judgement(begun: Instant, answer: Result<(bool, String), PostgresError>) -> Observation {
     let (answer, seen) = match answer {
-        Ok(seen) => (Answer::Pass, seen),
-        Err(error) => (error.answer(), format!("failed to {error}")),
+        Ok((true, seen)) => (Answer::Pass, seen),
+        Ok((false, seen)) => (Answer::Fail, seen),
+        Err(error) => (error.answer(), error.seen()),
     };
     Observation {
         answer,

@@ -17,7 +17,7 @@ use nix::{
 };
 use tempfile::TempDir;
 
-use crate::{Process, free_port, program};
+use crate::{Process, free_port, program, until};
 
 /// How to start one.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +28,8 @@ pub struct PostgresSetup {
     pub access: String,
     /// Whether it shall stay in the state of a server that recovers and takes no connections.
     pub starting_up: bool,
+    /// Further lines of `postgresql.conf`: `max_connections=5`.
+    pub settings: Vec<String>,
 }
 
 /// A PostgreSQL server of its own on 127.0.0.1, and on a socket in [`Postgres::folder`].
@@ -35,7 +37,8 @@ pub struct PostgresSetup {
 pub struct Postgres {
     /// Its port.
     pub port: u16,
-    process: Process,
+    process: Option<Process>,
+    settings: Vec<String>,
     data: PathBuf,
     folder: TempDir,
 }
@@ -53,78 +56,122 @@ impl Postgres {
 
     /// Starts one.
     pub fn start_with(setup: &PostgresSetup) -> Postgres {
-        let folder = TempDir::new().expect("a folder");
-        let data = folder.path().join("data");
-        fs::write(folder.path().join("password"), Postgres::PASSWORD).expect("a file");
-        as_owner(&folder.path().join("password"));
-        as_owner(folder.path());
-        let made = command("initdb")
-            .arg("--pgdata")
-            .arg(&data)
-            .args([
-                "--username",
-                Postgres::USER,
-                "--auth=scram-sha-256",
-                "--no-sync",
-            ])
-            .args(["--locale=C", "--encoding=UTF8", "--pwfile"])
-            .arg(folder.path().join("password"))
-            .output()
-            .expect("initdb");
-        assert!(
-            made.status.success(),
-            "{}",
-            String::from_utf8_lossy(&made.stderr)
-        );
-        let write = |name: &str, text: &str| {
-            let path = data.join(name);
-            fs::write(&path, text).expect("a file");
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("its mode");
-            as_owner(&path);
-        };
+        let mut server = Postgres::new();
+        let password = server.folder().join("password");
+        fs::write(&password, Postgres::PASSWORD).expect("a file");
+        as_owner(&password);
+        let mut make = command("initdb");
+        make.arg("--pgdata").arg(&server.data);
+        make.args(["--username", Postgres::USER, "--auth=scram-sha-256"]);
+        make.args(["--no-sync", "--locale=C", "--encoding=UTF8", "--pwfile"]);
+        run(make.arg(&password));
         if !setup.access.is_empty() {
-            write("pg_hba.conf", &setup.access);
+            server.write("pg_hba.conf", &setup.access);
         }
-        let port = free_port();
-        let mut settings = vec![
-            format!("port={port}"),
-            "listen_addresses=127.0.0.1".to_owned(),
-            format!("unix_socket_directories={}", folder.path().display()),
-            "fsync=off".to_owned(),
-            // Nothing in the machine's shared memory that a killed server would leave.
-            "dynamic_shared_memory_type=mmap".to_owned(),
-        ];
         if let Some((certificate, key)) = &setup.tls {
-            write("server.crt", certificate);
-            write("server.key", key);
-            settings.push("ssl=on".to_owned());
+            server.write("server.crt", certificate);
+            server.write("server.key", key);
+            server.settings.push("ssl=on".to_owned());
         }
         if setup.starting_up {
             // It waits for an archive that never answers: recovery never ends.
-            write("recovery.signal", "");
-            settings.push("restore_command=sleep 3600".to_owned());
+            server.write("recovery.signal", "");
+            server
+                .settings
+                .push("restore_command=sleep 3600".to_owned());
         }
-        let mut server = command("postgres");
-        server.arg("-D").arg(&data);
-        for setting in &settings {
-            server.arg("-c").arg(setting);
-        }
-        let log = folder.path().join("log");
-        // Whole before it is waited for: a server that never gets ready is ended too.
-        let mut server = Postgres {
-            port,
-            process: Process::start(&mut server, &log),
-            data,
-            folder,
-        };
-        let ready = match setup.starting_up {
+        server.settings.extend(setup.settings.iter().cloned());
+        server.launch(match setup.starting_up {
             true => "listening on Unix socket",
             false => "ready to accept connections",
-        };
-        server.process.await_ready(Duration::from_secs(60), || {
-            fs::read_to_string(&log).is_ok_and(|log| log.contains(ready))
         });
         server
+    }
+
+    /// Starts a standby of `primary`, in recovery as long as that lives. Where it is not `hot` it takes no connections.
+    pub fn standby_of(primary: &Postgres, hot: bool) -> Postgres {
+        let mut server = Postgres::new();
+        let mut copy = command("pg_basebackup");
+        copy.env("PGPASSWORD", Postgres::PASSWORD);
+        copy.args(["--host=127.0.0.1", "--username", Postgres::USER, "--port"]);
+        copy.arg(primary.port.to_string());
+        copy.args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"]);
+        run(copy.arg("--pgdata").arg(&server.data));
+        let (setting, ready) = match hot {
+            true => ("hot_standby=on", "ready to accept read-only connections"),
+            false => ("hot_standby=off", "consistent recovery state reached"),
+        };
+        server.settings.push(setting.to_owned());
+        server.launch(ready);
+        server
+    }
+
+    /// A place for one.
+    fn new() -> Postgres {
+        let folder = TempDir::new().expect("a folder");
+        as_owner(folder.path());
+        let port = free_port();
+        Postgres {
+            port,
+            process: None,
+            settings: vec![
+                format!("port={port}"),
+                "listen_addresses=127.0.0.1".to_owned(),
+                format!("unix_socket_directories={}", folder.path().display()),
+                "fsync=off".to_owned(),
+                // Nothing in the machine's shared memory that a killed server would leave.
+                "dynamic_shared_memory_type=mmap".to_owned(),
+            ],
+            data: folder.path().join("data"),
+            folder,
+        }
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.data.join(name);
+        fs::write(&path, text).expect("a file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("its mode");
+        as_owner(&path);
+    }
+
+    fn launch(&mut self, ready: &str) {
+        let mut server = command("postgres");
+        server.arg("-D").arg(&self.data);
+        for setting in &self.settings {
+            server.arg("-c").arg(setting);
+        }
+        let log = self.folder.path().join("log");
+        let _earlier = fs::remove_file(&log);
+        // Kept before it is waited for: a server that never gets ready is ended too.
+        let process = self.process.insert(Process::start(&mut server, &log));
+        process.await_ready(Duration::from_secs(60), || {
+            fs::read_to_string(&log).is_ok_and(|log| log.contains(ready))
+        });
+    }
+
+    /// Kills the process that takes connections, as a host that runs out of memory would, and waits until all of its
+    /// children have noticed.
+    pub fn crash(&mut self) {
+        self.process = None;
+        until(Duration::from_secs(20), "the server's last process", || {
+            self.processes().is_empty().then_some(())
+        });
+    }
+
+    /// Starts it again after a [crash](Postgres::crash), on the same port with the same data.
+    pub fn start_again(&mut self) {
+        assert!(self.process.is_none(), "it is running");
+        self.launch("ready to accept connections");
+    }
+
+    /// The processes that live in its folder.
+    fn processes(&self) -> Vec<PathBuf> {
+        fs::read_dir("/proc")
+            .expect("/proc")
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| fs::read_link(path.join("cwd")).is_ok_and(|cwd| cwd == self.data))
+            .collect()
     }
 
     /// The folder with its socket.
@@ -134,12 +181,14 @@ impl Postgres {
 
     /// What it has logged so far.
     pub fn log(&self) -> String {
-        self.process.log()
+        self.process.as_ref().map(Process::log).unwrap_or_default()
     }
 
     /// Sends a signal to the process that takes connections, such as SIGSTOP to make it hang.
     pub fn signal(&self, signal: Signal) {
-        self.process.signal(signal);
+        if let Some(process) = &self.process {
+            process.signal(signal);
+        }
     }
 }
 
@@ -149,7 +198,10 @@ impl Drop for Postgres {
         self.signal(Signal::SIGCONT);
         self.signal(Signal::SIGQUIT);
         let end = Instant::now() + Duration::from_secs(10);
-        while self.data.join("postmaster.pid").exists() && Instant::now() < end {
+        while self.process.is_some()
+            && self.data.join("postmaster.pid").exists()
+            && Instant::now() < end
+        {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -170,6 +222,15 @@ fn command(name: &str) -> Command {
     }
     command.current_dir("/");
     command
+}
+
+fn run(command: &mut Command) {
+    let done = command.output().expect("a program of PostgreSQL's");
+    assert!(
+        done.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&done.stderr)
+    );
 }
 
 fn as_owner(path: &Path) {

@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 use super::settings::TargetSession;
-use crate::{probe::Answer, tcp::TcpError};
+use crate::{foreign, probe::Answer, tcp::TcpError};
 
 /// Reads after "failed to …". Never holds the password.
 #[derive(Debug, thiserror::Error)]
@@ -63,8 +63,16 @@ pub enum PostgresError {
         /// Why.
         reason: String,
     },
+    /// This client's certificate or its key cannot be read here.
+    #[error("use the client's certificate from {from}: {reason}")]
+    ClientCertificate {
+        /// A path.
+        from: String,
+        /// Why.
+        reason: String,
+    },
     /// SQLSTATE 57P03: it starts up, shuts down, or recovers, and takes no connections now.
-    #[error("be let in by {server}: {message}")]
+    #[error("be let in by {server}: {message} (SQLSTATE 57P03)")]
     NotAccepting {
         /// Which.
         server: String,
@@ -98,12 +106,20 @@ pub enum PostgresError {
         reason: String,
     },
     /// It let us in and is of the other kind than `target_session_attrs` wants.
-    #[error("use {server}: target_session_attrs wants {wanted}, and it is not")]
+    #[error("use {server}: it is {}, wanted {}", wanted.opposite(), wanted.named())]
     WrongRole {
         /// Which.
         server: String,
-        /// What was wanted.
+        /// What was wanted; neither `any` nor `prefer-standby`.
         wanted: TargetSession,
+    },
+    /// Its answer to one question is longer than anybody wants to read.
+    #[error("read the answer of {server}: it is longer than {} MiB", most / 1024 / 1024)]
+    TooLong {
+        /// Which.
+        server: String,
+        /// How many bytes are read at most.
+        most: usize,
     },
     /// None of several ways or servers led in; never fewer than two.
     #[error("{}", listed(tried))]
@@ -118,7 +134,9 @@ impl PostgresError {
     pub fn answer(&self) -> Answer {
         match self {
             PostgresError::Unreachable(error) => error.answer(),
-            PostgresError::RootCertificates { .. } => Answer::Unknown,
+            PostgresError::RootCertificates { .. } | PostgresError::ClientCertificate { .. } => {
+                Answer::Unknown
+            }
             PostgresError::Socket { source, .. }
                 if source.kind() == io::ErrorKind::PermissionDenied =>
             {
@@ -145,14 +163,44 @@ impl PostgresError {
         }
     }
 
+    /// One line for people who know which server was asked: the server's own words with their SQLSTATE,
+    /// `the database system is starting up (57P03)`, and else what failed. Of several servers each is named.
+    pub fn seen(&self) -> String {
+        match self {
+            PostgresError::NotAccepting { message, .. } => format!("{message} (57P03)"),
+            PostgresError::Rejected {
+                sqlstate, message, ..
+            } => format!("{message} ({sqlstate})"),
+            PostgresError::WrongRole { wanted, .. } => {
+                format!("it is {}, wanted {}", wanted.opposite(), wanted.named())
+            }
+            PostgresError::None { tried } => {
+                let each: Vec<String> = tried
+                    .iter()
+                    .map(|error| match error.speaker() {
+                        Some(server) => format!("{server}: {}", error.seen()),
+                        None => error.seen(),
+                    })
+                    .collect();
+                each.join("; ")
+            }
+            other => format!("failed to {other}"),
+        }
+    }
+
+    /// Who said it, where [`PostgresError::seen`] does not.
+    fn speaker(&self) -> Option<&str> {
+        match self {
+            PostgresError::NotAccepting { server, .. }
+            | PostgresError::Rejected { server, .. }
+            | PostgresError::WrongRole { server, .. } => Some(server),
+            _ => None,
+        }
+    }
+
     /// What the server said; its words on one line and of bounded length, since they go into reports.
     pub(super) fn said(server: &str, sqlstate: &str, message: &str) -> PostgresError {
-        const LONGEST: usize = 300;
-        let message: String = message
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .take(LONGEST)
-            .collect();
+        let message = foreign::line(message);
         let server = server.to_owned();
         match sqlstate {
             "57P03" => PostgresError::NotAccepting { server, message },

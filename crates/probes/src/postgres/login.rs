@@ -4,7 +4,7 @@ use std::error::Error as _;
 
 use tokio::{
     task::JoinHandle,
-    time::{Instant, timeout_at},
+    time::{Duration, Instant, timeout_at},
 };
 use tokio_postgres::{
     Client, Config, Error, SimpleQueryMessage,
@@ -12,26 +12,35 @@ use tokio_postgres::{
 };
 
 use super::{
+    bounded::{Bounded, MOST, Spent, Standing},
     error::PostgresError,
     ready::{goes_on, no_server, share},
     settings::{ChannelBinding, Server, Settings, TargetSession},
-    stream::{self, Standing, Stream, Way},
+    stream::{self, Stream, Way},
 };
 use crate::resolver::Resolver;
 
-/// A server that let us in; the connection ends with it.
+/// A server that let us in; the connection ends with it, without a word where it is not [closed](Session::close).
 #[derive(Debug)]
 pub struct Session {
-    client: Client,
+    pub(super) client: Client,
     server: String,
-    carrier: JoinHandle<()>,
+    spent: Spent,
+    carrier: Carrier,
 }
 
-impl Drop for Session {
+/// The task that reads and writes; it ends, and the connection with it, when nobody wants it any more.
+#[derive(Debug)]
+struct Carrier(JoinHandle<()>);
+
+impl Drop for Carrier {
     fn drop(&mut self) {
-        self.carrier.abort();
+        self.0.abort();
     }
 }
+
+/// How long a server may take to read a good-bye.
+const PARTING: Duration = Duration::from_millis(100);
 
 /// Logs in to the first server that lets this user in, is what `target_session_attrs` wants, and answers `SELECT 1`.
 ///
@@ -95,6 +104,7 @@ async fn once(
 ) -> Result<Session, PostgresError> {
     let stream = stream::open(resolver, settings, server, way, deadline).await?;
     let config = config(settings, &stream);
+    let (stream, spent) = Bounded::new(stream);
     let login = config.connect_raw(stream, Standing);
     let name = server.to_string();
     let (client, connection) = match timeout_at(deadline, login).await {
@@ -110,10 +120,11 @@ async fn once(
     let session = Session {
         client,
         server: name,
-        carrier: tokio::spawn(async move {
+        spent,
+        carrier: Carrier(tokio::spawn(async move {
             // Its error comes out at the question that it breaks.
             let _ended = connection.await;
-        }),
+        })),
     };
     session.value("SELECT 1", deadline).await?;
     session.is(wanted, deadline).await?;
@@ -165,7 +176,7 @@ impl Session {
     ) -> Result<Option<String>, PostgresError> {
         let messages = match timeout_at(deadline, self.client.simple_query(question)).await {
             Ok(Ok(messages)) => messages,
-            Ok(Err(error)) => return Err(of_server(&self.server, &error)),
+            Ok(Err(error)) => return Err(self.failed(&error)),
             Err(_) => {
                 return Err(PostgresError::TimedOut {
                     server: self.server.clone(),
@@ -182,6 +193,30 @@ impl Session {
                 _ => None,
             })
             .flatten())
+    }
+
+    /// What became of a question.
+    pub(super) fn failed(&self, error: &Error) -> PostgresError {
+        if self.spent.is_so() && error.as_db_error().is_none() {
+            return PostgresError::TooLong {
+                server: self.server.clone(),
+                most: MOST,
+            };
+        }
+        of_server(&self.server, error)
+    }
+
+    /// Says good-bye, so that the server's log has no word of a lost connection.
+    pub async fn close(self, deadline: Instant) {
+        let Session {
+            client,
+            mut carrier,
+            ..
+        } = self;
+        drop(client);
+        let until = deadline.min(Instant::now() + PARTING);
+        // Whoever does not listen is left without one.
+        let _parted = timeout_at(until, &mut carrier.0).await;
     }
 
     async fn is(&self, wanted: TargetSession, deadline: Instant) -> Result<(), PostgresError> {

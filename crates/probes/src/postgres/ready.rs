@@ -84,15 +84,16 @@ pub(super) fn share(settings: &Settings, n: usize, deadline: Instant) -> Instant
     now + settings.connect_timeout.unwrap_or(Duration::MAX).min(share)
 }
 
-/// Whether the next way may lead where this one did not: TLS instead of none, or none instead of TLS.
+/// Whether the next way may lead where this one did not: TLS instead of none, or none instead of TLS. Of what a server
+/// says only 28000 depends on that, a line of `pg_hba.conf`; a wrong password is wrong either way, and not sent twice.
 pub(super) fn goes_on(error: &PostgresError) -> bool {
-    matches!(
-        error,
+    match error {
         PostgresError::Tls { .. }
-            | PostgresError::TlsNotOffered { .. }
-            | PostgresError::NotPostgres { .. }
-            | PostgresError::Rejected { .. }
-    )
+        | PostgresError::TlsNotOffered { .. }
+        | PostgresError::NotPostgres { .. } => true,
+        PostgresError::Rejected { sqlstate, .. } => sqlstate == "28000",
+        _ => false,
+    }
 }
 
 /// Settings always name a server; a list that somebody emptied is one that cannot be asked.

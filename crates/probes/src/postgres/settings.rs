@@ -1,10 +1,13 @@
 //! Connection strings, as libpq reads them: `postgres://user@host:5432/db?sslmode=require` and `host=… user=…`.
 
+mod environment;
+mod error;
+mod meaning;
 mod parse;
 
 use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
 
-pub use parse::SettingsError;
+pub use error::SettingsError;
 
 /// The port where none is named.
 const PORT: u16 = 5432;
@@ -26,6 +29,10 @@ pub struct Settings {
     pub ssl_mode: SslMode,
     /// The PEM file with the certificates to trust; `None` is this system's own, as is libpq's word `system`.
     pub ssl_root_cert: Option<PathBuf>,
+    /// The PEM file with this client's certificate, where the server wants one; never without its key.
+    pub ssl_cert: Option<PathBuf>,
+    /// The PEM file with that certificate's private key, not encrypted.
+    pub ssl_key: Option<PathBuf>,
     /// Shown in the server's list of sessions.
     pub application_name: String,
     /// Options for the server's command line.
@@ -108,7 +115,41 @@ impl FromStr for Settings {
     type Err = SettingsError;
 
     fn from_str(text: &str) -> Result<Settings, SettingsError> {
-        parse::settings(text)
+        Settings::read(text, &[], |_| None)
+    }
+}
+
+impl Settings {
+    /// Settings from a connection string, which may be empty; from parameters given apart by libpq's names (`host`,
+    /// `dbname`), which need no encoding and win over the string's; and, for what both leave out, from libpq's
+    /// environment variables (`PGPASSWORD`), as `variable` knows them.
+    ///
+    /// # Errors
+    ///
+    /// What of them is wrong, without quoting it.
+    pub fn read(
+        text: &str,
+        apart: &[(&str, &str)],
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Settings, SettingsError> {
+        let mut pairs = parse::pairs(text)?;
+        pairs.extend(
+            apart
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned())),
+        );
+        let left_out = environment::left_out(&pairs, variable);
+        if left_out.is_empty() {
+            return meaning::meaning(pairs);
+        }
+        let all = [pairs.clone(), left_out].concat();
+        // What is right without the environment is wrong because of it.
+        meaning::meaning(all).map_err(|error| match meaning::meaning(pairs) {
+            Ok(_) => SettingsError::Environment {
+                source: Box::new(error),
+            },
+            Err(own) => own,
+        })
     }
 }
 
@@ -167,3 +208,30 @@ impl fmt::Display for TargetSession {
         })
     }
 }
+
+impl TargetSession {
+    /// What is wanted, in words: `a standby`.
+    pub(super) fn named(self) -> &'static str {
+        match self {
+            TargetSession::Any | TargetSession::PreferStandby => "any server",
+            TargetSession::ReadWrite => "one that takes writes",
+            TargetSession::ReadOnly => "one that is read-only",
+            TargetSession::Primary => "a primary",
+            TargetSession::Standby => "a standby",
+        }
+    }
+
+    /// What a server is that is not as wanted.
+    pub(super) fn opposite(self) -> &'static str {
+        match self {
+            TargetSession::Any | TargetSession::PreferStandby => "none",
+            TargetSession::ReadWrite => "read-only",
+            TargetSession::ReadOnly => "one that takes writes",
+            TargetSession::Primary => "a standby (in recovery)",
+            TargetSession::Standby => "a primary (not in recovery)",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

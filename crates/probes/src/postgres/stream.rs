@@ -1,7 +1,6 @@
 //! A connection to one server, with TLS where it is wanted and offered.
 
 use std::{
-    future::{Ready, ready},
     io,
     pin::Pin,
     task::{Context, Poll},
@@ -13,7 +12,7 @@ use tokio::{
     net::{TcpStream, UnixStream},
     time::{Instant, timeout_at},
 };
-use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
+use tokio_postgres::tls::{ChannelBinding, TlsStream};
 use tokio_rustls::TlsConnector;
 
 use super::{
@@ -206,18 +205,5 @@ impl TlsStream for Stream {
                 .and_then(tls::server_end_point),
         };
         end_point.map_or_else(ChannelBinding::none, ChannelBinding::tls_server_end_point)
-    }
-}
-
-/// Tells tokio-postgres that TLS stands already.
-pub(super) struct Standing;
-
-impl TlsConnect<Stream> for Standing {
-    type Stream = Stream;
-    type Error = io::Error;
-    type Future = Ready<io::Result<Stream>>;
-
-    fn connect(self, stream: Stream) -> Self::Future {
-        ready(Ok(stream))
     }
 }

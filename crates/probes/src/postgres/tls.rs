@@ -15,7 +15,10 @@ use rustls::{
         ring::{self, cipher_suite},
         verify_tls12_signature, verify_tls13_signature,
     },
-    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
+    pki_types::{
+        CertificateDer, PrivateKeyDer, ServerName, UnixTime,
+        pem::{self, PemObject},
+    },
     server::ParsedCertificate,
 };
 use tokio_rustls::TlsConnector;
@@ -78,16 +81,43 @@ pub(super) fn connector(settings: &Settings) -> Result<TlsConnector, PostgresErr
             reason: error.to_string(),
         })?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    let config = match (&settings.ssl_cert, &settings.ssl_key) {
+        (Some(certificate), Some(key)) => {
+            let unusable = |from: &Path, reason: String| PostgresError::ClientCertificate {
+                from: from.display().to_string(),
+                reason,
+            };
+            let chain = read(certificate).map_err(|reason| unusable(certificate, reason))?;
+            let private = PrivateKeyDer::from_pem_file(key).map_err(|error| {
+                let reason = match error {
+                    pem::Error::NoItemsFound => "it holds no private key in the clear".to_owned(),
+                    other => other.to_string(),
+                };
+                unusable(key, reason)
+            })?;
+            config
+                .with_client_auth_cert(chain, private)
+                .map_err(|error| unusable(certificate, error.to_string()))?
+        }
+        _ => config.with_no_client_auth(),
+    };
     Ok(TlsConnector::from(Arc::new(config)))
+}
+
+fn read(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let certificates = CertificateDer::pem_file_iter(file)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| error.to_string())?;
+    if certificates.is_empty() {
+        return Err("there are none".to_owned());
+    }
+    Ok(certificates)
 }
 
 fn trusted(file: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, String> {
     let certificates = match file {
-        Some(file) => CertificateDer::pem_file_iter(file)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|error| error.to_string())?,
+        Some(file) => return read(file),
         None => rustls_native_certs::load_native_certs().certs,
     };
     if certificates.is_empty() {

@@ -117,12 +117,26 @@ fn what_is_wrong_is_named_and_never_quoted() {
             "parameter 5 is none of libpq's; is sslmode meant?",
         ),
         (
+            "postgres://me:canary@h/db?sslcrl=canary",
+            "sslcrl is not supported",
+        ),
+        (
             "postgres://me:canary@h/db?sslcert=canary",
-            "sslcert is not supported",
+            "sslkey wants the private key",
+        ),
+        (
+            "host=h sslmode=require sslrootcert=system",
+            "sslmode wants verify-full",
         ),
         ("host=h password='canary", "parameter 2 has no closing"),
-        // A sign that should have been encoded cuts the password up, and its rest looks like a parameter.
-        ("postgres://me:can?canary=ary@h/db", "none of libpq's"),
+        // A sign that should have been encoded cuts the password up, and its rest looks like something else.
+        ("postgres://me:can?canary=ary@h/db", "`?` is %3F"),
+        ("postgres://me:can?canary@h/db", "`?` is %3F"),
+        ("postgres://me:1?canary@h/db", "`?` is %3F"),
+        ("postgres://me:can/canary@h/db", "`/` is %2F"),
+        ("postgres://me:1/canary@h/db", "`/` is %2F"),
+        ("postgres://me:can@canary@h/db", "`@` is %40"),
+        ("postgres://me:can@a/b?canary@h:1/db", "`@` is %40"),
         (
             "host=h password=a canary=b",
             "parameter 3 is none of libpq's",
@@ -143,4 +157,73 @@ fn what_is_wrong_is_named_and_never_quoted() {
 fn the_password_is_in_no_shown_form() {
     let settings = read("postgres://me:canary@h/db");
     assert!(!format!("{settings:?} {settings}").contains("canary"));
+}
+
+#[test]
+fn an_at_sign_that_is_where_it_may_be_is_no_mistake() {
+    for text in [
+        "postgres://me@h/db?application_name=a@b",
+        "postgres://h:5432/db?application_name=a@b",
+        "postgres://[::1]/db?application_name=a@b",
+        "postgres://me:p%40ss@h/db",
+    ] {
+        read(text);
+    }
+}
+
+#[test]
+fn what_is_given_apart_needs_no_encoding_and_wins() {
+    let settings = Settings::read(
+        "postgres://me:old@h/db",
+        &[("password", "p%@/ ?'s"), ("dbname", "other")],
+        |_| None,
+    )
+    .unwrap();
+    assert_eq!(settings.password.as_deref(), Some("p%@/ ?'s"));
+    assert_eq!(settings.to_string(), "h:5432/other");
+    let settings = Settings::read("", &[("host", "a,b"), ("port", "1,2")], |_| None).unwrap();
+    assert_eq!(settings.servers.len(), 2);
+}
+
+#[test]
+fn the_environment_fills_in_only_what_is_left_out() {
+    let variable = |name: &str| {
+        let value = match name {
+            "PGHOST" => "elsewhere",
+            "PGPORT" => "6543",
+            "PGUSER" => "somebody",
+            "PGPASSWORD" => "from the environment",
+            "PGDATABASE" => "",
+            "PGSSLMODE" => "disable",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    };
+    let settings = Settings::read("postgres://me@h/", &[], variable).unwrap();
+    assert_eq!(settings.to_string(), "h:6543/me");
+    assert_eq!(settings.user, "me");
+    assert_eq!(settings.password.as_deref(), Some("from the environment"));
+    assert_eq!(settings.ssl_mode, SslMode::Disable);
+}
+
+#[test]
+fn what_is_wrong_in_the_environment_is_said_to_be_there() {
+    for (name, value, wanted) in [
+        (
+            "PGPORT",
+            "canary",
+            "from the environment's PG* variables what the connection string leaves out: port wants",
+        ),
+        ("PGSERVICE", "canary", "service is not supported"),
+    ] {
+        let variable = |asked: &str| (asked == name).then(|| value.to_owned());
+        let error = Settings::read("host=h", &[], variable)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(wanted), "{error}");
+        assert!(!error.contains("canary"), "{error}");
+    }
+    let variable = |asked: &str| (asked == "PGPORT").then(|| "x".to_owned());
+    let own = Settings::read("host=h sslmode=x", &[], variable).unwrap_err();
+    assert!(matches!(own, SettingsError::Value { key: "sslmode", .. }));
 }
