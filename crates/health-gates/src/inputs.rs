@@ -99,7 +99,7 @@ const INPUTS: &[Input] = &[
         Kind::Count { min: 1, max: 1000 },
         "How many gates are asked at the same moment",
     )
-    .with_default("64"),
+    .with_default("256"),
     Input::new(
         "dry-run",
         Kind::Bool,
