@@ -2,7 +2,7 @@
 //!
 //! Responsible for: measuring as the kernel reports it, and, inside a control group with a limit, against that limit: a
 //! runner in a container has what its container was given, not what the host has (design §8). Not responsible for
-//! saying how much is enough.
+//! saying how much is enough: a [`HostProbe`] is told.
 //!
 //! Sizes are bytes, and a GB is 10⁹ of them, as in the threshold `disk_gb_min`.
 
@@ -11,6 +11,7 @@ mod cpu;
 mod disk;
 mod memory;
 mod mounts;
+mod probe;
 
 use std::{
     io,
@@ -20,6 +21,7 @@ use std::{
 pub use cpu::{CpuSample, CpuUse};
 pub use disk::Disk;
 pub use memory::MemoryUse;
+pub use probe::{HostProbe, Paths};
 
 /// The bytes of a GB, as disks and thresholds count them.
 pub const GB: f64 = 1e9;

@@ -1,11 +1,13 @@
 //! Whether a server's certificate is good, and for how long.
 //!
 //! Responsible for: one handshake, the facts of the certificate, and every fault of it by name, also where it is
-//! refused. Not responsible for what is spoken inside, for revocation, or for protocols that begin in the clear
-//! (STARTTLS).
+//! refused. Not responsible for what is spoken inside, for revocation, or for protocols that begin in the clear, but for
+//! PostgreSQL's.
 
 mod certificate;
 mod inspector;
+mod probe;
+mod start;
 mod trust;
 
 use std::{sync::Arc, time::Duration};
@@ -19,10 +21,12 @@ use tokio_rustls::TlsConnector;
 
 pub use certificate::{Certificate, CertificateFault};
 use inspector::Inspector;
+pub use probe::Tls;
+pub use start::{Start, StartFailure};
 pub use trust::{Trust, TrustError};
 
 use crate::{
-    probe::{Answer, Observation, Probe, ProbeFuture},
+    probe::Answer,
     resolver::Resolver,
     tcp::{self, TcpError},
 };
@@ -61,6 +65,14 @@ pub enum TlsError {
         faults: Vec<CertificateFault>,
         /// The facts all the same.
         certificate: Box<Certificate>,
+    },
+    /// The server does not go over to TLS.
+    #[error("begin TLS with {host}: {failure}")]
+    Start {
+        /// The host as it was named, with the port.
+        host: String,
+        /// Why.
+        failure: StartFailure,
     },
     /// The server answers, but not with a handshake that can be ended: no TLS, an alert, a connection that was closed.
     #[error("shake hands with {host}: {reason}")]
@@ -103,14 +115,31 @@ pub async fn handshake(
     trust: &Trust,
     deadline: Instant,
 ) -> Result<Handshake, TlsError> {
+    let start = Start::AtOnce;
+    handshake_after(resolver, host, port, server_name, trust, start, deadline).await
+}
+
+/// [`handshake`], after what a protocol says in the clear.
+pub(crate) async fn handshake_after(
+    resolver: &Resolver,
+    host: &str,
+    port: u16,
+    server_name: Option<&str>,
+    trust: &Trust,
+    start: Start,
+    deadline: Instant,
+) -> Result<Handshake, TlsError> {
     let wanted = server_name.unwrap_or(host);
     let bare = wanted.trim_start_matches('[').trim_end_matches(']');
     let name = ServerName::try_from(bare.to_owned()).map_err(|_| TlsError::ServerName {
         name: wanted.escape_debug().to_string(),
     })?;
-    let connected = tcp::connect(resolver, host, port, deadline).await?;
+    let mut connected = tcp::connect(resolver, host, port, deadline).await?;
     let begun = Instant::now();
     let host = tcp::authority(host, port);
+    if let Err(failure) = start.begin(&mut connected.stream, deadline).await {
+        return Err(TlsError::Start { host, failure });
+    }
     let failed = |reason: String| TlsError::Handshake {
         host: host.clone(),
         reason,
@@ -150,67 +179,5 @@ pub async fn handshake(
         (Ok(Ok(_)), None) => Err(failed("the server showed no certificate".to_owned())),
         (Ok(Err(error)), _) => Err(failed(error.to_string())),
         (Err(_elapsed), _) => Err(TlsError::TimedOut { host, waited: took }),
-    }
-}
-
-/// Whether a server's certificate is good, and stays so for some days.
-#[derive(Clone, Debug)]
-pub struct Tls {
-    /// Shared by the probes of a process.
-    pub resolver: Resolver,
-    /// A name or a literal.
-    pub host: String,
-    /// The port.
-    pub port: u16,
-    /// The name to be proven, where it is not `host`.
-    pub server_name: Option<String>,
-    /// The authorities.
-    pub trust: Trust,
-    /// How many days must be left, at least.
-    pub days: u32,
-}
-
-impl Probe for Tls {
-    fn identity(&self) -> String {
-        let target = tcp::authority(&self.host, self.port);
-        match &self.server_name {
-            Some(name) => format!("tls {target} as {name}"),
-            None => format!("tls {target}"),
-        }
-    }
-
-    fn check(&self, deadline: Instant) -> ProbeFuture<'_> {
-        Box::pin(async move {
-            let begun = Instant::now();
-            let ended = handshake(
-                &self.resolver,
-                &self.host,
-                self.port,
-                self.server_name.as_deref(),
-                &self.trust,
-                deadline,
-            )
-            .await;
-            let (answer, seen) = match ended {
-                Ok(done) => {
-                    let left = done.certificate.days_left();
-                    let seen = format!("{}, valid for {left} more days", done.protocol);
-                    if left >= i64::from(self.days) {
-                        (Answer::Pass, seen)
-                    } else {
-                        (
-                            Answer::Fail,
-                            format!("{seen}, fewer than the {} wanted", self.days),
-                        )
-                    }
-                }
-                Err(error) => (error.answer(), format!("failed to {error}")),
-            };
-            Observation {
-                answer,
-                seen,
-                took: begun.elapsed(),
-            }
-        })
     }
 }

@@ -24,10 +24,14 @@ pub struct Disk {
     pub kind: String,
     /// Bytes that this user may still write: without what is kept for root, where this user is another.
     pub free: u64,
+    /// Bytes in use; with `free` they are less than `total` where some are kept for root.
+    pub used: u64,
     /// Bytes in all.
     pub total: u64,
     /// Files that may still be made; `None` where the file system does not count them.
     pub inodes_free: Option<u64>,
+    /// Files in all; `None` as above.
+    pub inodes: Option<u64>,
     /// Mounted without the right to write.
     pub read_only: bool,
 }
@@ -36,6 +40,26 @@ impl Disk {
     /// Free room in GB of 10⁹ bytes.
     pub fn free_gb(&self) -> f64 {
         self.free as f64 / GB
+    }
+
+    /// How much of what this user may have is used, 0 to 100: as `df` counts, without rounding.
+    pub fn percent(&self) -> f64 {
+        share(self.used, self.used.saturating_add(self.free))
+    }
+
+    /// How much of the files that the file system can hold there are, 0 to 100; `None` where it does not count them.
+    pub fn inodes_percent(&self) -> Option<f64> {
+        let (free, all) = (self.inodes_free?, self.inodes?);
+        Some(share(all.saturating_sub(free), all))
+    }
+}
+
+/// Nothing of nothing is full: no file can be written to it.
+fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        100.0
+    } else {
+        part as f64 / whole as f64 * 100.0
     }
 }
 
@@ -96,9 +120,14 @@ impl Host {
             mount: mount.map_or_else(|| PathBuf::from("/"), |mount| mount.point.clone()),
             kind: mount.map(|mount| mount.kind.clone()).unwrap_or_default(),
             free: space.blocks_available().saturating_mul(block),
+            used: space
+                .blocks()
+                .saturating_sub(space.blocks_free())
+                .saturating_mul(block),
             total: space.blocks().saturating_mul(block),
             // btrfs and others make inodes as they are needed, and say zero of zero.
             inodes_free: (space.files() > 0).then(|| space.files_available()),
+            inodes: (space.files() > 0).then(|| space.files()),
             read_only: space.flags().contains(FsFlags::ST_RDONLY),
             path: real,
         })

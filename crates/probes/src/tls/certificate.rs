@@ -6,9 +6,17 @@ use std::{
 };
 
 use rustls::pki_types::CertificateDer;
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::prelude::{ASN1Time, FromDer, GeneralName, X509Certificate};
+
+use crate::foreign;
 
 const DAY: i64 = 86_400;
+
+/// How much of a name is shown, in characters.
+const LONGEST: usize = 100;
+
+/// Of how many names, where it is not for the wanted one: a large site's has a hundred.
+const SHOWN: usize = 5;
 
 /// The facts of a server's own certificate, read whether or not it is accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +31,9 @@ pub struct Certificate {
     pub not_before: i64,
     /// Seconds since 1970: not after.
     pub not_after: i64,
+    /// The names as they stand in the certificate: what is shown of two may be the same.
+    subject_name: Vec<u8>,
+    issuer_name: Vec<u8>,
 }
 
 /// One thing that is wrong with a certificate.
@@ -32,16 +43,28 @@ pub enum CertificateFault {
     Expired {
         /// Whole days since.
         days_ago: i64,
+        /// Since when, in seconds since 1970.
+        since: i64,
     },
     /// Its time has not come, or this host's clock is behind.
     NotYetValid {
         /// Whole days until.
         days_ahead: i64,
+        /// From when on, in seconds since 1970.
+        from: i64,
+    },
+    /// It is its own issuer, and not a trusted authority.
+    SelfSigned {
+        /// How many authorities were trusted.
+        authorities: usize,
     },
     /// No trusted authority stands at the end of the chain.
     UnknownIssuer {
-        /// Who made it, by its own words.
+        /// Who made the last certificate of the chain, by its own words.
         issuer: String,
+        /// Whether that authority's own certificate was sent: then it is not trusted. Otherwise it may as well be a
+        /// certificate between that the server fails to send.
+        sent: bool,
         /// How many authorities were trusted.
         authorities: usize,
     },
@@ -52,8 +75,11 @@ pub enum CertificateFault {
         /// What it proves.
         names: Vec<String>,
     },
-    /// A certificate between it and the authority is expired.
-    ChainExpired,
+    /// A certificate between it and the authority is out of date.
+    ChainExpired {
+        /// Whose, and until when, in seconds since 1970; `None` where it is not one that the server sent.
+        whose: Option<(String, i64)>,
+    },
     /// It is refused for another reason.
     Refused {
         /// What the verifier says.
@@ -64,24 +90,51 @@ pub enum CertificateFault {
 impl fmt::Display for CertificateFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            CertificateFault::Expired { days_ago } => write!(f, "expired {days_ago} days ago"),
-            CertificateFault::NotYetValid { days_ahead } => {
-                write!(f, "not valid before {days_ahead} days from now")
+            CertificateFault::Expired { days_ago, since } => {
+                write!(f, "expired on {}, {days_ago} days ago", date(*since))
             }
+            CertificateFault::NotYetValid { days_ahead, from } => write!(
+                f,
+                "not valid before {}, {days_ahead} days from now",
+                date(*from)
+            ),
+            CertificateFault::SelfSigned { authorities } => write!(
+                f,
+                "self-signed, and not among the {authorities} trusted authorities"
+            ),
             CertificateFault::UnknownIssuer {
                 issuer,
+                sent,
                 authorities,
-            } => write!(
-                f,
-                "unknown issuer \"{issuer}\", not among the {authorities} trusted authorities"
-            ),
+            } => {
+                write!(
+                    f,
+                    "unknown issuer \"{issuer}\", not among the {authorities} trusted authorities"
+                )?;
+                if !sent {
+                    f.write_str(
+                        " (or its chain is incomplete: the server sent no certificate of it)",
+                    )?;
+                }
+                Ok(())
+            }
             CertificateFault::WrongName { wanted, names } if names.is_empty() => {
                 write!(f, "not for {wanted}: it names no host")
             }
             CertificateFault::WrongName { wanted, names } => {
-                write!(f, "not for {wanted} but for {}", names.join(", "))
+                let shown = &names[..names.len().min(SHOWN)];
+                write!(f, "not for {wanted} but for {}", shown.join(", "))?;
+                match names.len() - shown.len() {
+                    0 => Ok(()),
+                    more => write!(f, " and {more} more"),
+                }
             }
-            CertificateFault::ChainExpired => f.write_str("a certificate of its chain is expired"),
+            CertificateFault::ChainExpired { whose: None } => {
+                f.write_str("a certificate of its chain is expired")
+            }
+            CertificateFault::ChainExpired {
+                whose: Some((subject, since)),
+            } => write!(f, "\"{subject}\" of its chain expired on {}", date(*since)),
             CertificateFault::Refused { reason } => f.write_str(reason),
         }
     }
@@ -102,12 +155,40 @@ impl Certificate {
         };
         Ok(Certificate {
             // Foreign text: no line break of it reaches a log.
-            subject: parsed.subject().to_string().escape_debug().to_string(),
-            issuer: parsed.issuer().to_string().escape_debug().to_string(),
+            subject: foreign::bounded(&parsed.subject().to_string(), LONGEST),
+            issuer: foreign::bounded(&parsed.issuer().to_string(), LONGEST),
             names,
             not_before: parsed.validity().not_before.timestamp(),
             not_after: parsed.validity().not_after.timestamp(),
+            subject_name: parsed.subject().as_raw().to_vec(),
+            issuer_name: parsed.issuer().as_raw().to_vec(),
         })
+    }
+
+    /// Whether it says of itself that it made itself.
+    pub(super) fn is_self_issued(&self) -> bool {
+        self.issuer_name == self.subject_name
+    }
+
+    /// Whether this is its subject: the content of the name, without the outermost tag and length.
+    pub(super) fn is_named(&self, content: &[u8]) -> bool {
+        !content.is_empty() && self.subject_name.ends_with(content)
+    }
+
+    /// The last certificate of the chain that begins here, as far as `sent` has it: each issuer's own one, by its name.
+    pub(super) fn end_of_chain<'a>(&'a self, sent: &'a [Certificate]) -> &'a Certificate {
+        let mut last = self;
+        // Each can be there once: a server may send a circle.
+        for _ in sent {
+            let next = sent
+                .iter()
+                .find(|next| !last.is_self_issued() && next.subject_name == last.issuer_name);
+            match next {
+                Some(next) => last = next,
+                None => break,
+            }
+        }
+        last
     }
 
     /// Whole days until it expires, by this host's clock; negative once it has.
@@ -125,10 +206,12 @@ impl Certificate {
         if now > self.not_after {
             Some(CertificateFault::Expired {
                 days_ago: (now - self.not_after) / DAY,
+                since: self.not_after,
             })
         } else if now < self.not_before {
             Some(CertificateFault::NotYetValid {
                 days_ahead: (self.not_before - now) / DAY,
+                from: self.not_before,
             })
         } else {
             None
@@ -136,9 +219,18 @@ impl Certificate {
     }
 }
 
+/// The day of a moment in seconds since 1970, in UTC: `2026-11-21`.
+pub(super) fn date(seconds: i64) -> String {
+    match ASN1Time::from_timestamp(seconds) {
+        Ok(time) => time.to_datetime().date().to_string(),
+        // No year that a certificate can name.
+        Err(_) => format!("second {seconds}"),
+    }
+}
+
 fn named(name: &GeneralName<'_>) -> Option<String> {
     match name {
-        GeneralName::DNSName(name) => Some(name.escape_debug().to_string()),
+        GeneralName::DNSName(name) => Some(foreign::bounded(name, LONGEST)),
         GeneralName::IPAddress(bytes) => match bytes.len() {
             4 => <[u8; 4]>::try_from(*bytes)
                 .ok()

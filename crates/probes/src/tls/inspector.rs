@@ -56,10 +56,14 @@ impl Inspector {
         now: i64,
     ) -> Vec<CertificateFault> {
         let mut faults: Vec<CertificateFault> = facts.out_of_date(now).into_iter().collect();
+        let sent: Vec<Certificate> = intermediates
+            .iter()
+            .filter_map(|der| Certificate::read(der).ok())
+            .collect();
         let parsed = match ParsedCertificate::try_from(end_entity) {
             Ok(parsed) => parsed,
             Err(error) => {
-                faults.push(self.fault(facts, &error));
+                faults.push(self.fault(facts, &sent, now, &error));
                 return faults;
             }
         };
@@ -80,26 +84,54 @@ impl Inspector {
             self.algorithms.all,
         );
         if let Err(error) = chain {
-            faults.push(self.fault(facts, &error));
+            faults.push(self.fault(facts, &sent, now, &error));
         }
         faults
     }
 
-    fn fault(&self, facts: &Certificate, error: &Error) -> CertificateFault {
+    fn fault(
+        &self,
+        facts: &Certificate,
+        sent: &[Certificate],
+        now: i64,
+        error: &Error,
+    ) -> CertificateFault {
+        let authorities = self.trust.roots.len();
         match error {
+            // One that may sign others (`openssl req -x509` makes such) is refused by that before anybody asks for its
+            // issuer.
+            Error::InvalidCertificate(_) if facts.is_self_issued() && !self.trusts(facts) => {
+                CertificateFault::SelfSigned { authorities }
+            }
             Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+                let last = facts.end_of_chain(sent);
                 CertificateFault::UnknownIssuer {
-                    issuer: facts.issuer.clone(),
-                    authorities: self.trust.roots.len(),
+                    issuer: last.issuer.clone(),
+                    sent: last.is_self_issued(),
+                    authorities,
                 }
             }
             Error::InvalidCertificate(
                 CertificateError::Expired | CertificateError::ExpiredContext { .. },
-            ) => CertificateFault::ChainExpired,
+            ) => CertificateFault::ChainExpired {
+                whose: sent
+                    .iter()
+                    .find(|one| one.out_of_date(now).is_some())
+                    .map(|one| (one.subject.clone(), one.not_after)),
+            },
             error => CertificateFault::Refused {
                 reason: error.to_string(),
             },
         }
+    }
+
+    /// Whether an authority of this one's name is trusted.
+    fn trusts(&self, facts: &Certificate) -> bool {
+        self.trust
+            .roots
+            .roots
+            .iter()
+            .any(|anchor| facts.is_named(anchor.subject.as_ref()))
     }
 }
 

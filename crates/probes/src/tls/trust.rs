@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
 use rustls::{
@@ -43,16 +43,29 @@ impl Trust {
     ///
     /// `ca_file` is not a PEM file with certificates.
     pub fn load(ca_file: Option<&Path>) -> Result<Trust, TrustError> {
-        let mut roots = RootCertStore::empty();
-        // One that cannot be read hinders no other; what it would have proven is an unknown issuer then.
-        let system = rustls_native_certs::load_native_certs();
-        let _counts = roots.add_parsable_certificates(system.certs);
-        if let Some(path) = ca_file {
-            add(&mut roots, path)?;
-        }
+        let system = Trust::system();
+        let Some(path) = ca_file else {
+            return Ok(system);
+        };
+        let mut roots = RootCertStore::clone(&system.roots);
+        add(&mut roots, path)?;
         Ok(Trust {
             roots: Arc::new(roots),
         })
+    }
+
+    /// The system's authorities, read once in a process.
+    fn system() -> Trust {
+        static SYSTEM: LazyLock<Trust> = LazyLock::new(|| {
+            let mut roots = RootCertStore::empty();
+            // One that cannot be read hinders no other; what it would have proven is an unknown issuer then.
+            let system = rustls_native_certs::load_native_certs();
+            let _counts = roots.add_parsable_certificates(system.certs);
+            Trust {
+                roots: Arc::new(roots),
+            }
+        });
+        SYSTEM.clone()
     }
 }
 

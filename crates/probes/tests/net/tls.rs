@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use probes::{
     Answer, Probe,
-    tls::{CertificateFault, Tls, TlsError, Trust, handshake},
+    tls::{CertificateFault, Start, Tls, TlsError, Trust, handshake},
 };
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::{
@@ -12,7 +12,11 @@ use rustls::{
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
 };
-use tokio::{io::AsyncWriteExt, task::JoinHandle, time::Instant};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    task::JoinHandle,
+    time::Instant,
+};
 use tokio_rustls::TlsAcceptor;
 
 use crate::{in_network, listener, literals, within};
@@ -51,16 +55,33 @@ impl Authority {
         let issuer = Issuer::from_params(&self.params, &self.key);
         let certificate = params.signed_by(&key, &issuer).unwrap();
         Server {
-            certificate: certificate.der().clone(),
+            chain: vec![certificate.der().clone()],
             key,
+            versions: rustls::ALL_VERSIONS,
         }
+    }
+
+    /// Another authority, vouched for by this one, and its certificate.
+    fn intermediate(&self, name: &str, years: (i32, i32)) -> (Authority, CertificateDer<'static>) {
+        let mut below = Authority::new(name);
+        below.params.not_before = date_time_ymd(years.0, 1, 1);
+        below.params.not_after = date_time_ymd(years.1, 1, 1);
+        let issuer = Issuer::from_params(&self.params, &self.key);
+        let certificate = below.params.signed_by(&below.key, &issuer).unwrap();
+        (below, certificate.der().clone())
+    }
+
+    /// This authority's own certificate.
+    fn own(&self) -> CertificateDer<'static> {
+        self.params.self_signed(&self.key).unwrap().der().clone()
     }
 }
 
 /// What a server shows.
 struct Server {
-    certificate: CertificateDer<'static>,
+    chain: Vec<CertificateDer<'static>>,
     key: KeyPair,
+    versions: &'static [&'static rustls::SupportedProtocolVersion],
 }
 
 /// A TLS server on loopback; ends when dropped.
@@ -76,19 +97,34 @@ impl Drop for Running {
 }
 
 impl Server {
+    /// Shows these besides its own.
+    fn with(mut self, chain: &[&CertificateDer<'static>]) -> Server {
+        self.chain.extend(chain.iter().copied().cloned());
+        self
+    }
+
     async fn start(self) -> Running {
+        self.start_after(b"", b"").await
+    }
+
+    /// Begins TLS when it has heard and said this in the clear.
+    async fn start_after(self, hears: &'static [u8], says: &'static [u8]) -> Running {
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.serialize_der()));
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(self.versions)
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![self.certificate], key)
+            .with_single_cert(self.chain, key)
             .unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let (listening, address) = listener("127.0.0.1:0").await;
         let task = tokio::spawn(async move {
             loop {
-                let (stream, _) = listening.accept().await.unwrap();
+                let (mut stream, _) = listening.accept().await.unwrap();
+                let mut heard = vec![0; hears.len()];
+                stream.read_exact(&mut heard).await.unwrap();
+                assert_eq!(heard, hears);
+                stream.write_all(says).await.unwrap();
                 // A client that refuses the certificate is what most tests are about.
                 let _refused = acceptor.accept(stream).await;
             }
@@ -160,14 +196,14 @@ fn each_fault_is_told_by_its_name() {
         let expired = authority.sign(&["db.example"], (2019, 2020)).start().await;
         let seen = faults(shake(&expired, "db.example", &trust).await);
         assert!(
-            matches!(seen[..], [CertificateFault::Expired { days_ago }] if days_ago > 2000),
+            matches!(seen[..], [CertificateFault::Expired { days_ago, since: 1_577_836_800 }] if days_ago > 2000),
             "{seen:?}"
         );
 
         let early = authority.sign(&["db.example"], (2990, 2999)).start().await;
         let seen = faults(shake(&early, "db.example", &trust).await);
         assert!(
-            matches!(seen[..], [CertificateFault::NotYetValid { days_ahead }] if days_ahead > 300_000),
+            matches!(seen[..], [CertificateFault::NotYetValid { days_ahead, .. }] if days_ahead > 300_000),
             "{seen:?}"
         );
 
@@ -184,7 +220,7 @@ fn each_fault_is_told_by_its_name() {
         let other = Authority::new("Other CA");
         let seen = faults(shake(&good, "db.example", &other.trust()).await);
         assert!(
-            matches!(&seen[..], [CertificateFault::UnknownIssuer { issuer, authorities }]
+            matches!(&seen[..], [CertificateFault::UnknownIssuer { issuer, authorities, sent: false }]
                 if issuer.contains("Example CA") && *authorities >= 1),
             "{seen:?}"
         );
@@ -229,7 +265,7 @@ fn a_server_that_speaks_no_tls_is_told_from_one_that_says_nothing() {
             let (mut stream, _) = listening.accept().await.unwrap();
             stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n").await.unwrap();
             // Kept open until the client goes.
-            let _end = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut Vec::new()).await;
+            let _end = stream.read_to_end(&mut Vec::new()).await;
         });
         let host = plain.ip().to_string();
         let error = handshake(&literals(), &host, plain.port(), None, &trust, within(5.0))
@@ -292,6 +328,8 @@ fn the_probe_wants_days_to_be_left() {
                 server_name: Some("db.example".to_owned()),
                 trust: authority.trust(),
                 days,
+                newest_only: false,
+                start: Start::AtOnce,
             };
             assert_eq!(
                 probe.identity(),
@@ -299,6 +337,186 @@ fn the_probe_wants_days_to_be_left() {
             );
             let seen = probe.check(within(10.0)).await;
             assert_eq!(seen.answer, wanted, "{}", seen.seen);
+            assert!(
+                seen.seen.starts_with("TLS 1.3, valid until 2999-01-01, 35"),
+                "{}",
+                seen.seen
+            );
+            let more = seen
+                .seen
+                .ends_with(" days left, wanted at least 1000000 days");
+            assert_eq!(more, wanted == Answer::Fail, "{}", seen.seen);
+        }
+    });
+}
+
+/// The words for the certificate of a server that a client with this trust sees.
+async fn refused(server: &Running, trust: &Trust) -> String {
+    let text = shake(server, "db.example", trust)
+        .await
+        .unwrap_err()
+        .to_string();
+    let front = format!("accept the certificate of {}: ", server.address);
+    text.strip_prefix(&front).expect(&text).to_owned()
+}
+
+#[test]
+fn dates_are_told_as_dates() {
+    in_network("", async || {
+        let authority = Authority::new("Example CA");
+        let trust = authority.trust();
+        let expired = authority.sign(&["db.example"], (2019, 2020)).start().await;
+        let text = refused(&expired, &trust).await;
+        assert!(text.starts_with("expired on 2020-01-01, 2"), "{text}");
+        assert!(text.ends_with(" days ago"), "{text}");
+        let early = authority.sign(&["db.example"], (2990, 2999)).start().await;
+        let text = refused(&early, &trust).await;
+        assert!(text.starts_with("not valid before 2990-01-01, 3"), "{text}");
+        assert!(text.ends_with(" days from now"), "{text}");
+    });
+}
+
+#[test]
+fn self_signed_is_told_from_an_authority_that_is_not_trusted_and_from_an_incomplete_chain() {
+    in_network("", async || {
+        let trusted = Authority::new("Trusted CA");
+        let trust = trusted.trust();
+
+        // As `openssl req -x509` makes it: its own authority, and one that may sign others.
+        for is_ca in [IsCa::NoCa, IsCa::Ca(BasicConstraints::Unconstrained)] {
+            let mut params = CertificateParams::new(vec!["db.example".to_owned()]).unwrap();
+            params.distinguished_name.push(DnType::CommonName, "db");
+            params.is_ca = is_ca;
+            let key = KeyPair::generate().unwrap();
+            let certificate = params.self_signed(&key).unwrap();
+            let server = Server {
+                chain: vec![certificate.der().clone()],
+                key,
+                versions: rustls::ALL_VERSIONS,
+            };
+            let text = refused(&server.start().await, &trust).await;
+            assert!(
+                text.starts_with("self-signed, and not among the "),
+                "{text}"
+            );
+        }
+
+        let (between, certificate) = trusted.intermediate("Between CA", (2020, 2999));
+        let complete = between
+            .sign(&["db.example"], (2020, 2999))
+            .with(&[&certificate])
+            .start()
+            .await;
+        shake(&complete, "db.example", &trust).await.unwrap();
+
+        let incomplete = between.sign(&["db.example"], (2020, 2999)).start().await;
+        let text = refused(&incomplete, &trust).await;
+        assert!(
+            text.starts_with("unknown issuer \"CN=Between CA\", not among the ")
+                && text.ends_with(
+                    " (or its chain is incomplete: the server sent no certificate of it)"
+                ),
+            "{text}"
+        );
+
+        let other = Authority::new("Other CA");
+        let own = other.own();
+        let (between, certificate) = other.intermediate("Between CA", (2020, 2999));
+        let untrusted = between
+            .sign(&["db.example"], (2020, 2999))
+            .with(&[&certificate, &own])
+            .start()
+            .await;
+        let text = refused(&untrusted, &trust).await;
+        assert!(
+            text.starts_with("unknown issuer \"CN=Other CA\", not among the ")
+                && text.ends_with(" trusted authorities"),
+            "{text}"
+        );
+    });
+}
+
+#[test]
+fn an_expired_certificate_between_is_named_with_its_date() {
+    in_network("", async || {
+        let trusted = Authority::new("Trusted CA");
+        let (between, certificate) = trusted.intermediate("Between CA", (2019, 2021));
+        let server = between
+            .sign(&["db.example"], (2020, 2999))
+            .with(&[&certificate])
+            .start()
+            .await;
+        assert_eq!(
+            refused(&server, &trusted.trust()).await,
+            "\"CN=Between CA\" of its chain expired on 2021-01-01"
+        );
+    });
+}
+
+#[test]
+fn a_protocol_that_is_too_old_is_told() {
+    in_network("", async || {
+        let authority = Authority::new("Example CA");
+        let mut server = authority.sign(&["127.0.0.1"], (2020, 2999));
+        static OLD: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS12];
+        server.versions = OLD;
+        let server = server.start().await;
+        for (newest_only, answer) in [(false, Answer::Pass), (true, Answer::Fail)] {
+            let seen = Tls {
+                newest_only,
+                ..probe(&server, &authority)
+            };
+            let seen = seen.check(within(10.0)).await;
+            assert_eq!(seen.answer, answer, "{}", seen.seen);
+            assert!(
+                seen.seen.starts_with("TLS 1.2, valid until "),
+                "{}",
+                seen.seen
+            );
+            assert_eq!(seen.seen.ends_with(", wanted TLS 1.3"), newest_only);
+        }
+    });
+}
+
+fn probe(server: &Running, authority: &Authority) -> Tls {
+    Tls {
+        resolver: literals(),
+        host: server.address.ip().to_string(),
+        port: server.address.port(),
+        server_name: None,
+        trust: authority.trust(),
+        days: 14,
+        newest_only: false,
+        start: Start::AtOnce,
+    }
+}
+
+#[test]
+fn postgresql_is_asked_for_tls_first_and_may_refuse_it() {
+    const ASKS: &[u8] = &[0, 0, 0, 8, 4, 210, 22, 47];
+    in_network("", async || {
+        let authority = Authority::new("Example CA");
+        let at = |says| {
+            let server = authority.sign(&["127.0.0.1"], (2020, 2999));
+            async move { server.start_after(ASKS, says).await }
+        };
+        for (says, answer, words) in [
+            (b"S", Answer::Pass, "TLS 1.3, valid until 2999-01-01, "),
+            (
+                b"N",
+                Answer::Fail,
+                "the server offers none (PostgreSQL's `ssl` is off)",
+            ),
+            (b"H", Answer::Fail, "what answers is no PostgreSQL server"),
+        ] {
+            let server = at(says).await;
+            let seen = Tls {
+                start: Start::Postgres,
+                ..probe(&server, &authority)
+            };
+            let seen = seen.check(within(10.0)).await;
+            assert_eq!(seen.answer, answer, "{}", seen.seen);
+            assert!(seen.seen.contains(words), "{}", seen.seen);
         }
     });
 }

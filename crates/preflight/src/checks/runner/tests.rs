@@ -15,8 +15,10 @@ fn disk_with(free_gb: f64) -> Disk {
         mount: "/srv".into(),
         kind: "ext4".to_owned(),
         free: (free_gb * GB) as u64,
+        used: ((100.0 - free_gb) * GB) as u64,
         total: (100.0 * GB) as u64,
         inodes_free: Some(1000),
+        inodes: Some(2000),
         read_only: false,
     }
 }
