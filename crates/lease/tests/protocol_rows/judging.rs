@@ -419,3 +419,21 @@ fn a_first_look_that_lags_behind_the_claim_proves_nothing() {
     play.run(3);
     assert_eq!(play.legs[step].started.len(), 1);
 }
+
+#[test]
+fn a_larger_token_is_anothers_even_under_the_same_number() {
+    let mut play = Play::pair(|c| c.await_gates = true);
+    play.run(3);
+    play.succeeds(PRIMARY);
+    let taken = Record {
+        token: 3,
+        ..play.record().clone()
+    };
+    play.put(Some(taken), Vec::new());
+    let step = play.judges(&leg(|_| {}), 1);
+    assert!(matches!(
+        play.legs[step].end,
+        Some(Conclusion::LostLease { .. })
+    ));
+    assert_eq!(play.legs[step].sends.len(), 0);
+}
