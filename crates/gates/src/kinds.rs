@@ -1,5 +1,6 @@
 //! The kinds of gates: one file a kind, one line each in [`KINDS`].
 
+mod authority;
 mod command;
 mod dns;
 mod flow;
