@@ -22,4 +22,4 @@ pub use error::{RedisError, Refusal};
 pub use probe::{Question, RedisProbe, Source, Wanted};
 pub use role::WantedRole;
 pub use sentinel::{SentinelError, Sentinels};
-pub use settings::{Endpoint, Settings, SettingsError, TlsSettings};
+pub use settings::{Endpoint, PORT, Settings, SettingsError, TlsSettings};

@@ -7,8 +7,8 @@ use reqwest::Url;
 
 use crate::tcp;
 
-/// The port of a URL that names none.
-const PORT: u16 = 6379;
+/// The port of a server whose URL names none.
+pub const PORT: u16 = 6379;
 
 /// Who to ask, and as whom. Shown without the password.
 #[derive(Clone, PartialEq, Eq)]
@@ -71,6 +71,30 @@ pub enum SettingsError {
 }
 
 impl Settings {
+    /// Reads `url` as [`FromStr`] does; `port` is taken where it names none.
+    ///
+    /// # Errors
+    ///
+    /// See [`SettingsError`].
+    pub fn read(url: &str, port: u16) -> Result<Settings, SettingsError> {
+        let url = Url::parse(url.trim()).map_err(|_| SettingsError::Form)?;
+        match url.fragment() {
+            Some("insecure") => return Err(SettingsError::Insecure),
+            // What stands behind a `#` or before an `@` here is the rest of a password that is not encoded.
+            Some(_) => return Err(SettingsError::Form),
+            None if url.query().is_some_and(|query| query.contains('@')) => {
+                return Err(SettingsError::Form);
+            }
+            None => {}
+        }
+        match url.scheme() {
+            "redis" | "valkey" => of_port(&url, false, port),
+            "rediss" | "valkeys" => of_port(&url, true, port),
+            "unix" | "redis+unix" | "valkey+unix" => of_socket(&url),
+            _ => Err(SettingsError::Form),
+        }
+    }
+
     /// These settings for another server: user, password, database and TLS stay.
     pub(super) fn at(&self, host: String, port: u16) -> Settings {
         Settings {
@@ -97,32 +121,17 @@ impl FromStr for Settings {
     /// `valkey://` and `redis+unix://` are taken, too. Parameters that other clients know are passed over; those of a
     /// socket's URL are `db`, `user` and `pass`.
     fn from_str(url: &str) -> Result<Settings, SettingsError> {
-        let url = Url::parse(url.trim()).map_err(|_| SettingsError::Form)?;
-        match url.fragment() {
-            Some("insecure") => return Err(SettingsError::Insecure),
-            // What stands behind a `#` or before an `@` here is the rest of a password that is not encoded.
-            Some(_) => return Err(SettingsError::Form),
-            None if url.query().is_some_and(|query| query.contains('@')) => {
-                return Err(SettingsError::Form);
-            }
-            None => {}
-        }
-        match url.scheme() {
-            "redis" | "valkey" => of_port(&url, false),
-            "rediss" | "valkeys" => of_port(&url, true),
-            "unix" | "redis+unix" | "valkey+unix" => of_socket(&url),
-            _ => Err(SettingsError::Form),
-        }
+        Settings::read(url, PORT)
     }
 }
 
-fn of_port(url: &Url, tls: bool) -> Result<Settings, SettingsError> {
+fn of_port(url: &Url, tls: bool, port: u16) -> Result<Settings, SettingsError> {
     let host = url.host_str().unwrap_or_default();
     let host = decoded(host.trim_start_matches('[').trim_end_matches(']'))?;
     Ok(Settings {
         endpoint: Endpoint::Tcp {
             host: host.ok_or(SettingsError::Form)?,
-            port: url.port().unwrap_or(PORT),
+            port: url.port().unwrap_or(port),
             tls,
         },
         user: decoded(url.username())?,
