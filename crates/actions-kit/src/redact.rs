@@ -4,6 +4,7 @@
 
 use std::{
     borrow::Cow,
+    cmp::Reverse,
     collections::BTreeSet,
     ops::Range,
     sync::{Arc, PoisonError, RwLock},
@@ -42,8 +43,9 @@ pub struct Redactor {
 struct Known {
     /// The secrets as they were given.
     values: BTreeSet<String>,
-    /// Every form of every secret, the longest first.
-    forms: Vec<String>,
+    /// Every form of every secret by its length, the longest first. A set that keeps this order by itself: a file may
+    /// teach a thousand secrets one by one.
+    forms: BTreeSet<(Reverse<usize>, String)>,
 }
 
 impl Redactor {
@@ -80,7 +82,7 @@ impl Redactor {
             .into_iter()
             .map(|found| found.hide)
             .collect();
-        for form in &known.forms {
+        for (_, form) in &known.forms {
             let mut from = 0;
             while let Some(at) = text.get(from..).and_then(|rest| rest.find(form.as_str())) {
                 hidden.push(from + at..from + at + form.len());
@@ -99,8 +101,8 @@ impl Redactor {
     /// For what must be refused rather than changed: a file that another program reads.
     pub fn finds_secret_in(&self, text: &str) -> bool {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let hit = |form: &String| form.len() >= SHORTEST_PART && text.contains(form.as_str());
-        known.forms.iter().any(hit) || credentials::has_credentials(text)
+        let mut long = known.forms.iter().map(|(_, form)| form);
+        long.any(|form| form.len() >= SHORTEST_PART && text.contains(form.as_str())) || credentials::has_credentials(text)
     }
 
     fn add_value(&self, value: &str) {
@@ -112,10 +114,10 @@ impl Redactor {
         if !known.values.insert(value.to_owned()) {
             return;
         }
-        let Known { values, forms } = &mut *known;
-        let all: BTreeSet<String> = values.iter().flat_map(|value| forms_of(value)).collect();
-        *forms = all.into_iter().collect();
-        forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+        let forms = forms_of(value).into_iter();
+        known
+            .forms
+            .extend(forms.map(|form| (Reverse(form.len()), form)));
     }
 }
 
