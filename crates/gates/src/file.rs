@@ -12,6 +12,10 @@ mod source;
 mod unknown;
 mod variables;
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
 use std::{rc::Rc, time::Duration};
 
 use yaml_tree::{Content, Document};

@@ -18,7 +18,7 @@ pub(super) type Entry = yaml_tree::Entry<Scalar>;
 /// How many values are read, aliases followed: each may name another that holds many.
 const MOST_VALUES: usize = 100_000;
 /// How many bytes the variables of one file may grow to.
-const MOST_FILLED: usize = 16 << 20;
+const MOST_FILLED: usize = 4 << 20;
 /// How much of a value is shown, in characters.
 const SHOWN: usize = 60;
 
