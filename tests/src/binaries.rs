@@ -25,6 +25,15 @@ pub fn preflight() -> &'static Path {
     PATH.get_or_init(|| find("preflight"))
 }
 
+/// The program that judges a release after its deployment, from the same folder.
+///
+/// # Panics
+/// It cannot be built.
+pub fn health_gates() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| find("health-gates"))
+}
+
 fn find(program: &str) -> PathBuf {
     match env::var_os("BATON_BIN_DIR") {
         Some(folder) => PathBuf::from(folder).join(program),

@@ -38,6 +38,11 @@ const ACTIONS: &[Action] = &[
         icon: "shuffle",
         color: "green",
     },
+    Action {
+        table: &health_gates::TABLE,
+        icon: "heart",
+        color: "green",
+    },
 ];
 
 impl Action {

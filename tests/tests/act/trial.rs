@@ -17,6 +17,7 @@ use crate::running::Running;
 /// gets a file that outlives the run.
 const HOOK: &str = r#"[[ -z ${INPUT_MODE:-} ]] || export GITHUB_STEP_SUMMARY=$TRIAL_RUN/$GITHUB_JOB${INPUT_CANDIDATE:+-$INPUT_CANDIDATE}.md
 [[ ! -v INPUT_CHECKS ]] || export GITHUB_STEP_SUMMARY=$TRIAL_RUN/preflight-$INPUT_CANDIDATE.md
+[[ ! -v INPUT_GATES ]] || export GITHUB_STEP_SUMMARY=$TRIAL_RUN/health-gates.md
 "#;
 
 /// A repository with a workflow, and everything that act needs to run it.
@@ -204,6 +205,7 @@ pub(crate) fn stage(into: &Path) {
     let from = tempfile::tempdir().unwrap();
     for (action, built) in [
         ("preflight", binaries::preflight()),
+        ("health-gates", binaries::health_gates()),
         ("runner-failover", binaries::runner_failover()),
     ] {
         let program = from
