@@ -34,6 +34,7 @@ pub struct Certificate {
     /// The names as they stand in the certificate: what is shown of two may be the same.
     subject_name: Vec<u8>,
     issuer_name: Vec<u8>,
+    self_signed: bool,
 }
 
 /// One thing that is wrong with a certificate.
@@ -162,12 +163,14 @@ impl Certificate {
             not_after: parsed.validity().not_after.timestamp(),
             subject_name: parsed.subject().as_raw().to_vec(),
             issuer_name: parsed.issuer().as_raw().to_vec(),
+            self_signed: parsed.issuer() == parsed.subject()
+                && parsed.verify_signature(None).is_ok(),
         })
     }
 
-    /// Whether it says of itself that it made itself.
-    pub(super) fn is_self_issued(&self) -> bool {
-        self.issuer_name == self.subject_name
+    /// Whether its own key signed it; its name alone may be its issuer's, too.
+    pub(super) fn is_self_signed(&self) -> bool {
+        self.self_signed
     }
 
     /// Whether this is its subject: the content of the name, without the outermost tag and length.
@@ -182,7 +185,7 @@ impl Certificate {
         for _ in sent {
             let next = sent
                 .iter()
-                .find(|next| !last.is_self_issued() && next.subject_name == last.issuer_name);
+                .find(|next| !last.is_self_signed() && next.subject_name == last.issuer_name);
             match next {
                 Some(next) => last = next,
                 None => break,

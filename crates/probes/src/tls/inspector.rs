@@ -100,14 +100,14 @@ impl Inspector {
         match error {
             // One that may sign others (`openssl req -x509` makes such) is refused by that before anybody asks for its
             // issuer.
-            Error::InvalidCertificate(_) if facts.is_self_issued() && !self.trusts(facts) => {
+            Error::InvalidCertificate(_) if facts.is_self_signed() && !self.trusts(facts) => {
                 CertificateFault::SelfSigned { authorities }
             }
             Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
                 let last = facts.end_of_chain(sent);
                 CertificateFault::UnknownIssuer {
                     issuer: last.issuer.clone(),
-                    sent: last.is_self_issued(),
+                    sent: last.is_self_signed(),
                     authorities,
                 }
             }
