@@ -79,30 +79,40 @@ async fn round(
     for (n, server) in settings.servers.iter().enumerate() {
         let until = share(settings, n, deadline);
         for way in stream::ways(settings.ssl_mode, server) {
-            match once(resolver, settings, server, *way, wanted, until).await {
-                Ok(session) => return Ok(session),
+            let (error, last) = match stream::open(resolver, settings, server, *way, until).await {
                 Err(error) => {
                     let last = !goes_on(&error);
-                    tried.push(error);
-                    if last {
-                        break;
+                    (error, last)
+                }
+                Ok(stream) => {
+                    // Where TLS was not offered, the next way would be this one again.
+                    let plain = !matches!(stream, Stream::Tls(_));
+                    let again = plain && *way == Way::TlsIfOffered;
+                    match enter(settings, server, stream, wanted, until).await {
+                        Ok(session) => return Ok(session),
+                        Err(error) => {
+                            let last = again || !goes_on(&error);
+                            (error, last)
+                        }
                     }
                 }
+            };
+            tried.push(error);
+            if last {
+                break;
             }
         }
     }
     Err(tried)
 }
 
-async fn once(
-    resolver: &Resolver,
+async fn enter(
     settings: &Settings,
     server: &Server,
-    way: Way,
+    stream: Stream,
     wanted: TargetSession,
     deadline: Instant,
 ) -> Result<Session, PostgresError> {
-    let stream = stream::open(resolver, settings, server, way, deadline).await?;
     let config = config(settings, &stream);
     let (stream, spent) = Bounded::new(stream);
     let login = config.connect_raw(stream, Standing);

@@ -1,6 +1,10 @@
 //! TLS as `sslmode` wants it.
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair,
+};
 
 use super::*;
 
@@ -179,4 +183,89 @@ async fn where_only_plain_connections_are_let_in_prefer_goes_without_tls() {
         .await
         .unwrap_err();
     assert!(error.to_string().contains("channel binding"), "{error}");
+}
+
+#[tokio::test]
+async fn an_expired_certificate_is_named_as_such_where_certificates_are_checked() {
+    let authority = authority();
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    let certificate = params.signed_by(&key, &authority).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let trusted = folder.path().join("ca.pem");
+    std::fs::write(&trusted, authority.pem()).unwrap();
+    let server = Postgres::start_with(&PostgresSetup {
+        tls: Some((certificate.pem(), key.serialize_pem())),
+        ..PostgresSetup::default()
+    });
+    let at = |mode: &str| {
+        format!(
+            "host=localhost hostaddr=127.0.0.1 port={} user=postgres {PASSWORD} sslmode={mode}",
+            server.port
+        )
+    };
+    for mode in ["verify-full", "verify-ca", "require"] {
+        let text = format!("{} sslrootcert={}", at(mode), trusted.display());
+        let error = ask_login(&text).await.unwrap_err();
+        assert_eq!(error.answer(), Answer::Fail);
+        assert!(error.seen().contains("expired"), "{}", error.seen());
+    }
+    ask_login(&at("require")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_wants_a_certificate_of_its_clients_gets_it() {
+    let (papers, authority) = (papers("localhost"), authority());
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    // Read by the server's own user.
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let clients = file("clients.pem", &authority.pem());
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.distinguished_name = DistinguishedName::new();
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "postgres");
+    let certificate = params.signed_by(&key, &authority).unwrap();
+    let own = format!(
+        "sslcert={} sslkey={}",
+        file("client.crt", &certificate.pem()),
+        file("client.key", &key.serialize_pem())
+    );
+    let server = Postgres::start_with(&PostgresSetup {
+        tls: Some(papers.server),
+        access: "hostssl all all all cert\n".to_owned(),
+        settings: vec![format!("ssl_ca_file={clients}")],
+        ..PostgresSetup::default()
+    });
+    let at = |more: &str| {
+        format!(
+            "host=127.0.0.1 port={} user=postgres sslmode=require {more}",
+            server.port
+        )
+    };
+    ask_login(&at(&own)).await.unwrap();
+    let error = ask_login(&at("")).await.unwrap_err();
+    assert_eq!(
+        error.seen(),
+        "connection requires a valid client certificate (28000)"
+    );
+    let swapped = format!(
+        "sslcert={} sslkey={}",
+        file("empty.crt", ""),
+        file("no.key", "")
+    );
+    let error = ask_login(&at(&swapped)).await.unwrap_err();
+    assert!(
+        matches!(error, PostgresError::ClientCertificate { .. }),
+        "{error}"
+    );
+    assert_eq!(error.answer(), Answer::Unknown);
 }
