@@ -16,6 +16,7 @@ mod shared;
 mod shown;
 mod tls;
 
+pub(crate) use client::Cookies;
 pub use client::{Client, ClientOptions, Roots};
 pub use error::HttpError;
 pub(crate) use error::one_line;

@@ -4,6 +4,7 @@
 //! again, for judging a release, or for reading inputs: that is the callers'.
 
 pub mod docker;
+pub mod flow;
 pub mod http;
 pub mod prometheus;
 pub mod registry;

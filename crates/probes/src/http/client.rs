@@ -6,6 +6,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{
     Url,
     dns::{Addrs, Name, Resolve, Resolving},
+    header::HeaderMap,
     redirect::Policy,
 };
 use tokio::time::{Instant, timeout_at};
@@ -146,11 +147,29 @@ impl Client {
     /// # Errors
     /// Those of [`HttpError`] that concern a connection.
     pub async fn ask(&self, request: &Request, deadline: Instant) -> Result<Response, HttpError> {
+        self.ask_with(request, self.redirects, &mut NoCookies, deadline)
+            .await
+    }
+
+    /// [`Client::ask`], with a number of redirects of its own, and with cookies: those of every answer on the way are
+    /// kept, and each request carries its own beside what the request's header `Cookie` says.
+    pub(crate) async fn ask_with(
+        &self,
+        request: &Request,
+        redirects: usize,
+        cookies: &mut (dyn Cookies + Send),
+        deadline: Instant,
+    ) -> Result<Response, HttpError> {
         let begun = Instant::now();
         let mut current = request.clone();
         let mut followed = 0;
         loop {
-            let mut response = self.once(&current, begun, deadline).await?;
+            let sent = match cookies.fetch(&current.url) {
+                Some(more) => &current.clone().with_cookies(&more)?,
+                None => &current,
+            };
+            let mut response = self.once(sent, begun, deadline).await?;
+            cookies.keep(&current.url, &response.headers);
             response.redirects = followed;
             let Some(location) = response.header("location") else {
                 return Ok(response);
@@ -158,7 +177,7 @@ impl Client {
             let next = current
                 .redirected(response.status, location)
                 .filter(|next| !self.same_host || next.url().host() == request.url().host())
-                .filter(|_| followed < self.redirects);
+                .filter(|_| followed < redirects);
             match next {
                 Some(next) => current = next,
                 None => {
@@ -171,6 +190,11 @@ impl Client {
             }
             followed += 1;
         }
+    }
+
+    /// How many redirects are followed.
+    pub(crate) fn redirects(&self) -> usize {
+        self.redirects
     }
 
     /// Host and port of the proxy that stands before `url`: nothing else of its address, which may hold a password.
@@ -258,6 +282,26 @@ impl Client {
             took: begun.elapsed(),
         })
     }
+}
+
+/// Keeps cookies between requests.
+pub(crate) trait Cookies {
+    /// The value of the header `Cookie` for a request to `url`.
+    fn fetch(&self, url: &Url) -> Option<String>;
+
+    /// Hears of an answer of `url`.
+    fn keep(&mut self, url: &Url, headers: &HeaderMap);
+}
+
+/// Keeps none.
+struct NoCookies;
+
+impl Cookies for NoCookies {
+    fn fetch(&self, _url: &Url) -> Option<String> {
+        None
+    }
+
+    fn keep(&mut self, _url: &Url, _headers: &HeaderMap) {}
 }
 
 /// Our resolver as connections ask it: the C library's would hold a thread beyond the deadline where no name server

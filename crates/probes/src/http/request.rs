@@ -5,7 +5,9 @@ use std::fmt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{
     Method, Url,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT},
+    header::{
+        ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+    },
 };
 
 use super::HttpError;
@@ -127,6 +129,21 @@ impl Request {
         Ok(self)
     }
 
+    /// The request with more cookies behind those that its header `Cookie` has.
+    pub(super) fn with_cookies(mut self, more: &str) -> Result<Request, HttpError> {
+        let refused = || HttpError::Header {
+            name: COOKIE.to_string(),
+        };
+        let all = match self.headers.get(COOKIE).map(HeaderValue::to_str) {
+            Some(own) => format!("{}; {more}", own.map_err(|_| refused())?),
+            None => more.to_owned(),
+        };
+        let mut value = HeaderValue::from_str(&all).map_err(|_| refused())?;
+        value.set_sensitive(true);
+        self.headers.insert(COOKIE, value);
+        Ok(self)
+    }
+
     /// The request with a body.
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Request {
         self.body = body.into();
@@ -186,7 +203,7 @@ impl Request {
 
     /// The request that a redirect to `location` asks for (RFC 9110 §15.4), or none where it cannot be followed without
     /// giving away more than was meant: from https to http, or with a body to another server.
-    pub(crate) fn redirected(&self, status: u16, location: &str) -> Option<Request> {
+    pub(super) fn redirected(&self, status: u16, location: &str) -> Option<Request> {
         let mut url = self.url.join(location).ok()?;
         let same_origin = url.origin() == self.url.origin();
         let mut next = self.clone();
