@@ -3,7 +3,7 @@
 use probes::redis::{Wanted, WantedCluster};
 use test_servers::{Redis, RedisCluster};
 
-use crate::{await_seen, fail, pass, probe, seen};
+use crate::{await_seen, fail, pass, probe, question, seen};
 
 fn cluster(min_masters: u64, min_nodes: u64) -> Wanted {
     Wanted {
@@ -25,6 +25,14 @@ async fn a_cluster_passes_until_one_of_its_masters_is_killed() {
         seen(&probe(first, cluster(4, 6))).await,
         fail("3 masters with slots, wanted 4; 3 known nodes, wanted 6")
     );
+    // CRC16 of `foo` is slot 12182, which is the last node's.
+    assert_eq!(
+        seen(&probe(first, question(&["GET", "foo"], None))).await,
+        fail(&format!(
+            "MOVED 12182 127.0.0.1:{}",
+            cluster_of_three.nodes[2].port
+        ))
+    );
     let lost = cluster_of_three.nodes.pop();
     drop(lost);
     let first = &cluster_of_three.nodes[0];
@@ -35,6 +43,10 @@ async fn a_cluster_passes_until_one_of_its_masters_is_killed() {
     .await;
     // The node itself answers all the same.
     assert_eq!(seen(&probe(first, Wanted::default())).await, pass("PONG"));
+    assert_eq!(
+        seen(&probe(first, question(&["GET", "foo"], None))).await,
+        fail("CLUSTERDOWN The cluster is down")
+    );
 }
 
 #[tokio::test]

@@ -130,7 +130,7 @@ async fn sentinels_and_master_have_passwords_of_their_own() {
     let sentinel = sentinel_of(
         master.port,
         1,
-        "sentinel auth-pass shop s3cret\nuser default off\nuser watcher on \">canary%41/p@ss w:rd#?\" ~* &* +@all\n",
+        "sentinel auth-pass shop s3cret\nuser default off\nuser watcher on \">canary%41/p@ss w:rd#?\" ~* &* +@all\nuser blind on >canary ~* &* +ping\n",
     );
     let with = |user: &str, password: &str, of_master: Settings| {
         let sentinels = vec![settings(&format!(
@@ -162,6 +162,13 @@ async fn sentinels_and_master_have_passwords_of_their_own() {
         fail(&format!(
             "master at 127.0.0.1:{}: NOAUTH Authentication required: give a password",
             master.port
+        ))
+    );
+    assert_eq!(
+        seen(&with("blind", "canary", login.clone())).await,
+        fail(&format!(
+            "0 of 1 sentinels answer, wanted 1; 127.0.0.1:{} NOPERM this user has no permissions to run the 'sentinel|get-master-addr-by-name' command: blind lacks +sentinel|get-master-addr-by-name",
+            sentinel.port
         ))
     );
     assert_eq!(
