@@ -2,12 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "http/judged.rs"]
+mod judged;
 #[path = "http/scripted.rs"]
 mod scripted;
 #[path = "http/tls.rs"]
 mod tls;
 #[path = "http/tls_server.rs"]
 mod tls_server;
+#[path = "http/unruly.rs"]
+mod unruly;
 
 use std::{io::ErrorKind, net::UdpSocket, path::Path, process::Command, time::Duration};
 

@@ -58,3 +58,20 @@ fn build(
     }))
 }
 
+/// A text of the file, in one short line between backquotes.
+fn shown(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let mut shown = String::from("`");
+    for (index, c) in text.chars().enumerate() {
+        match c {
+            _ if index == LONGEST => {
+                shown.push('…');
+                break;
+            }
+            '"' | '\'' | '\\' => shown.push(c),
+            c => shown.extend(c.escape_debug()),
+        }
+    }
+    shown.push('`');
+    shown
+}

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use probes::{
-    Answer,
-    http::{Client, ClientOptions, HttpError, Request, Response, Roots},
+    Answer, Probe,
+    http::{Client, ClientOptions, Expectation, HttpError, HttpProbe, Request, Response, Roots},
 };
 use tokio::time::Instant;
 
@@ -82,4 +82,113 @@ async fn a_certificate_file_that_cannot_be_used_is_named() {
     assert!(matches!(&error, HttpError::Certificates { .. }), "{error}");
     assert!(!error.to_string().contains("canary"), "{error}");
     assert_eq!(error.answer(), Answer::Unknown);
+}
+
+#[tokio::test]
+async fn a_client_that_must_prove_itself_does_so_with_its_certificate() {
+    let server = tls_server::serve_known_clients("127.0.0.1", SAFE).await;
+    let options = |identity| ClientOptions {
+        roots: Roots::File(server.authority.clone()),
+        identity,
+        ..ClientOptions::default()
+    };
+    let request = || Request::new("GET", &format!("https://{}/", server.address));
+    let soon = || Instant::now() + Duration::from_secs(5);
+    let known = Client::new(options(Some(server.client.clone()))).expect("a client");
+    let response = known.ask(&request().expect("a request"), soon()).await;
+    assert_eq!(response.expect("an answer").text(), "safe");
+
+    let unknown = Client::new(options(None)).expect("a client");
+    let error = unknown
+        .ask(&request().expect("a request"), soon())
+        .await
+        .expect_err("not let in");
+    assert!(error.to_string().contains("CertificateRequired"), "{error}");
+    assert_eq!(error.answer(), Answer::Fail);
+
+    let (certificate, _) = server.client.clone();
+    let error = Client::new(options(Some((certificate.clone(), certificate))))
+        .expect_err("no key in that file");
+    assert!(matches!(&error, HttpError::Certificates { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn an_answer_of_a_server_that_need_not_prove_itself_says_so_loudly() {
+    let server = serve("other.example", 2001).await;
+    for (roots, loud) in [
+        (Roots::Anyone, true),
+        (Roots::File(server.authority.clone()), false),
+    ] {
+        let client = Client::new(ClientOptions {
+            roots,
+            ..ClientOptions::default()
+        });
+        let probe = HttpProbe {
+            client: client.expect("a client"),
+            request: Request::new("GET", &format!("https://{}/", server.address))
+                .expect("a request"),
+            expectation: Expectation::default(),
+        };
+        let seen = probe.check(Instant::now() + Duration::from_secs(5)).await;
+        const WORDS: &str = "(the server's certificate is not verified)";
+        assert_eq!(seen.seen.ends_with(WORDS), loud, "{}", seen.seen);
+        assert_eq!(probe.identity().ends_with(WORDS), loud);
+        assert_eq!(seen.answer == Answer::Pass, loud);
+    }
+}
+
+/// Runs itself with the host's certificates taken to stand elsewhere: they are read once a process.
+#[tokio::test]
+async fn the_hosts_certificates_are_needed_for_tls_alone_and_their_lack_is_not_the_servers_fault() {
+    const TARGET: &str = "PROBES_TEST_TLS_TARGET";
+    const PLAIN: &str = "PROBES_TEST_PLAIN_TARGET";
+    if let (Ok(target), Ok(plain)) = (std::env::var(TARGET), std::env::var(PLAIN)) {
+        let client = Client::new(ClientOptions::default()).expect("a client");
+        let ask = async |url: &str| {
+            let request = Request::new("GET", url).expect("a request");
+            client
+                .ask(&request, Instant::now() + Duration::from_secs(5))
+                .await
+        };
+        assert_eq!(ask(&plain).await.expect("an answer").text(), "plain");
+        match std::env::var("PROBES_TEST_TRUSTED").as_deref() {
+            Ok("yes") => assert_eq!(ask(&target).await.expect("an answer").text(), "safe"),
+            _ => {
+                let error = ask(&target).await.expect_err("nobody is trusted");
+                assert!(
+                    error.to_string().contains("no trusted certificates"),
+                    "{error}"
+                );
+                assert_eq!(error.answer(), Answer::Unknown);
+            }
+        }
+        return;
+    }
+    let server = serve("127.0.0.1", 4000).await;
+    let plain = super::Scripted::tcp(super::answer("200 OK", "text/plain", "plain")).await;
+    for (file, trusted) in [
+        (server.authority.clone(), "yes"),
+        (server.authority.with_file_name("none.pem"), "no"),
+    ] {
+        let mut child = std::process::Command::new(std::env::current_exe().expect("this test"));
+        child
+            .args([
+                "--exact",
+                "tls::the_hosts_certificates_are_needed_for_tls_alone_and_their_lack_is_not_the_servers_fault",
+            ])
+            .env(TARGET, format!("https://{}/", server.address))
+            .env(PLAIN, format!("http://{}/", plain.address))
+            .env("PROBES_TEST_TRUSTED", trusted)
+            .env("SSL_CERT_FILE", file)
+            .env("SSL_CERT_DIR", server.authority.with_file_name("nowhere"));
+        let output = tokio::task::spawn_blocking(move || child.output())
+            .await
+            .expect("it ran")
+            .expect("it ran");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && said.contains("1 passed"),
+            "{said}"
+        );
+    }
 }

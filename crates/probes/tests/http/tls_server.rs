@@ -11,8 +11,9 @@ use tokio::{
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
-        ServerConfig,
+        RootCertStore, ServerConfig,
         pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
+        server::WebPkiClientVerifier,
     },
 };
 
@@ -21,6 +22,9 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     /// The authority's certificate, a PEM file.
     pub(crate) authority: PathBuf,
+    /// Certificate and key of a client that the same authority knows, PEM files.
+    #[allow(dead_code, reason = "each test file needs some of them")]
+    pub(crate) client: (PathBuf, PathBuf),
     _folder: TempDir,
     task: tokio::task::AbortHandle,
 }
@@ -33,6 +37,16 @@ impl Drop for Server {
 
 /// Answers every request with `text`, under a certificate for `name` that ends with `year`.
 pub(crate) async fn serve(name: &str, year: i32, text: &str) -> Server {
+    start(name, year, text, false).await
+}
+
+/// The same, for clients with a certificate alone.
+#[allow(dead_code, reason = "each test file needs some of them")]
+pub(crate) async fn serve_known_clients(name: &str, text: &str) -> Server {
+    start(name, 4000, text, true).await
+}
+
+async fn start(name: &str, year: i32, text: &str, asks_client: bool) -> Server {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key"))
@@ -46,9 +60,29 @@ pub(crate) async fn serve(name: &str, year: i32, text: &str) -> Server {
     let authority = folder.path().join("ca.pem");
     std::fs::write(&authority, issuer.pem()).expect("a file");
 
+    let client_key = KeyPair::generate().expect("a key");
+    let client_certificate = CertificateParams::new(["client".to_owned()])
+        .expect("a name")
+        .signed_by(&client_key, &issuer)
+        .expect("a certificate");
+    let client = (
+        folder.path().join("client.pem"),
+        folder.path().join("client.key"),
+    );
+    std::fs::write(&client.0, client_certificate.pem()).expect("a file");
+    std::fs::write(&client.1, client_key.serialize_pem()).expect("a file");
+
     let _chosen = rustls::crypto::ring::default_provider().install_default();
-    let config = ServerConfig::builder()
-        .with_no_client_auth()
+    let builder = ServerConfig::builder();
+    let builder = if asks_client {
+        let mut roots = RootCertStore::empty();
+        roots.add(issuer.der().clone()).expect("an authority");
+        let verifier = WebPkiClientVerifier::builder(Arc::new(roots));
+        builder.with_client_cert_verifier(verifier.build().expect("a verifier"))
+    } else {
+        builder.with_no_client_auth()
+    };
+    let config = builder
         .with_single_cert(
             vec![CertificateDer::from(certificate.der().to_vec())],
             PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der())),
@@ -73,6 +107,7 @@ pub(crate) async fn serve(name: &str, year: i32, text: &str) -> Server {
     Server {
         address,
         authority,
+        client,
         _folder: folder,
         task: task.abort_handle(),
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use probes::http::{Client, ClientOptions, HttpError, Roots};
 
+use super::shown;
 use crate::{Fields, Key, Problems, Setting, Shape, Surroundings};
 
 /// The keys.
@@ -176,7 +177,7 @@ fn resolve(fields: &Fields, problems: &mut Problems) -> Vec<(String, String)> {
         if name_is_wrong {
             fields.wrong(
                 "resolve",
-                &format!("`{}`", name.escape_debug()),
+                &shown(name),
                 "a host's name as it stands in the address, without a port",
                 "write `resolve: {shop.example.com: 192.0.2.7}`",
                 problems,

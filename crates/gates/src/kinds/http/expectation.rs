@@ -4,11 +4,11 @@ use std::{ops::RangeInclusive, str::FromStr};
 
 use probes::http::{
     Expectation,
-    expectation::{HeaderTest, Pattern, Pointer},
+    expectation::{HeaderTest, JsonTest, Pattern, Pointer, PointerError},
 };
 use serde_json::Value as Json;
 
-use super::json;
+use super::{json, shown};
 use crate::{Fields, Key, Problems, Setting, Shape};
 
 /// The keys.
@@ -72,7 +72,7 @@ fn statuses(fields: &Fields, problems: &mut Problems) -> Vec<RangeInclusive<u16>
             Some(range) => statuses.push(range),
             None => fields.wrong(
                 "status",
-                &format!("`{}`", text.escape_debug()),
+                &shown(text),
                 "a status from 100 to 599",
                 "write `200`, `200-204`, `2xx`, or a list of these",
                 problems,
@@ -122,7 +122,7 @@ pub(super) fn pattern(
         Err(error) => {
             fields.wrong(
                 key,
-                &format!("`{}`: {}", text.escape_debug(), error.detail),
+                &format!("{}: {}", shown(text), error.detail),
                 "a regular expression",
                 "mend it; in YAML, write it in single quotes",
                 problems,
@@ -132,10 +132,7 @@ pub(super) fn pattern(
     }
 }
 
-fn pointers(
-    fields: &Fields,
-    problems: &mut Problems,
-) -> Vec<(Pointer, probes::http::expectation::JsonTest)> {
+fn pointers(fields: &Fields, problems: &mut Problems) -> Vec<(Pointer, JsonTest)> {
     let mut all = Vec::new();
     for (text, setting) in fields.map("json") {
         let Setting::Json(value) = setting else {
@@ -144,18 +141,19 @@ fn pointers(
         let pointer = match Pointer::new(text) {
             Ok(pointer) => pointer,
             Err(error) => {
-                let seen = format!("`{}`", text.escape_debug());
+                let seen = shown(text);
+                let meant = text.replace('.', "/");
                 let mend = format!(
-                    "write `/{}`",
-                    text.replace('.', "/").trim_start_matches("$/")
+                    "write {}",
+                    shown(&format!("/{}", meant.trim_start_matches("$/")))
                 );
                 fields.wrong(
                     "json",
                     &seen,
                     "a JSON pointer: `/` before each part, `~1` for a `/` and `~0` for a `~` within one",
                     match error {
-                        probes::http::expectation::PointerError::NoSlash => &mend,
-                        probes::http::expectation::PointerError::Tilde => "write `~0` for each `~`",
+                        PointerError::NoSlash => &mend,
+                        PointerError::Tilde => "write `~0` for each `~`",
                     },
                     problems,
                 );
@@ -182,7 +180,7 @@ fn headers(fields: &Fields, problems: &mut Problems) -> Vec<(String, HeaderTest)
         {
             fields.wrong(
                 KEY,
-                &format!("`{}` as a name", name.escape_debug()),
+                &format!("{} as a name", shown(name)),
                 "a header's name",
                 "write letters, digits and `-` without spaces",
                 problems,
@@ -208,12 +206,7 @@ fn headers(fields: &Fields, problems: &mut Problems) -> Vec<(String, HeaderTest)
                 }
                 ("exists", Json::Bool(flag)) => Some(HeaderTest::Exists(*flag)),
                 (word, _) => {
-                    wrong_header(
-                        fields,
-                        name,
-                        &format!("`{}`", word.escape_debug()),
-                        problems,
-                    );
+                    wrong_header(fields, name, &shown(word), problems);
                     None
                 }
             };
@@ -226,7 +219,7 @@ fn headers(fields: &Fields, problems: &mut Problems) -> Vec<(String, HeaderTest)
 fn wrong_header(fields: &Fields, name: &str, seen: &str, problems: &mut Problems) {
     fields.wrong(
         "response-headers",
-        &format!("{seen} at `{}`", name.escape_debug()),
+        &format!("{seen} at {}", shown(name)),
         "a text, `{matches: <regular expression>}` or `{exists: true or false}`",
         "write one of these",
         problems,

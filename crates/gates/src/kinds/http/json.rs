@@ -3,7 +3,7 @@
 use probes::http::expectation::{Comparison, JsonTest, JsonType, Relation};
 use serde_json::Value as Json;
 
-use super::expectation::pattern;
+use super::{expectation::pattern, shown};
 use crate::{Fields, Problems};
 
 const KEY: &str = "json";
@@ -58,13 +58,8 @@ fn test(
         _ => None,
     };
     if test.is_none() {
-        let shown: String = format!("{word}: {value}").chars().take(60).collect();
-        wrong(
-            fields,
-            pointer,
-            &format!("`{}`", shown.escape_debug()),
-            problems,
-        );
+        let seen = shown(&format!("{word}: {value}"));
+        wrong(fields, pointer, &seen, problems);
     }
     test
 }
@@ -100,7 +95,7 @@ fn json_type(name: &str) -> Option<JsonType> {
 fn wrong(fields: &Fields, pointer: &str, seen: &str, problems: &mut Problems) {
     fields.wrong(
         KEY,
-        &format!("{seen} at `{}`", pointer.escape_debug()),
+        &format!("{seen} at {}", shown(pointer)),
         "a value, or tests: `==`, `!=`, `>`, `>=`, `<`, `<=` with a number, `one-of` with a list, `exists` with true or \
          false, `type` with a type's name, `length` with a number or a comparison, `matches` with a regular expression, \
          `contains`",

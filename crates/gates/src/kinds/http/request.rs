@@ -3,6 +3,7 @@
 use probes::http::{Credentials, Expectation, HttpError, Request};
 use serde_json::Value as Json;
 
+use super::shown;
 use crate::{Fields, Key, Problems, Setting, Shape};
 
 /// The keys, without the address.
@@ -93,7 +94,7 @@ pub(in crate::kinds) fn read(fields: &Fields, problems: &mut Problems) -> Option
     if Request::new(&method, "http://localhost/").is_err() {
         fields.wrong(
             "method",
-            &format!("`{}`", method.escape_debug()),
+            &shown(&method),
             "a method",
             "write `GET`, `POST` or another one word",
             problems,
@@ -102,7 +103,7 @@ pub(in crate::kinds) fn read(fields: &Fields, problems: &mut Problems) -> Option
         let upper = method.to_ascii_uppercase();
         fields.wrong(
             "method",
-            &format!("`{method}`"),
+            &shown(&method),
             "a method in capitals",
             &format!("write `{upper}`: methods are told apart by case"),
             problems,
@@ -120,11 +121,11 @@ pub(in crate::kinds) fn read(fields: &Fields, problems: &mut Problems) -> Option
                 .and_then(|request| request.header(name, ""))
             {
                 Ok(_) => (
-                    format!("`{name}` with a value that no header can carry"),
+                    format!("{} with a value that no header can carry", shown(name)),
                     "leave out line breaks and control characters; a secret may end with one",
                 ),
                 Err(_) => (
-                    format!("`{}` as a name", name.escape_debug()),
+                    format!("{} as a name", shown(name)),
                     "write letters, digits and `-` without spaces",
                 ),
             };
