@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "http/documented.rs"]
+mod documented;
 #[path = "http/wrong.rs"]
 mod wrong;
 
@@ -20,8 +22,12 @@ fn around(workspace: &Path) -> Surroundings {
     Surroundings {
         workspace: workspace.to_owned(),
         environment: Environment::from_os(
-            [("TOKEN", "canary-t0k%n@/"), ("NAME", "a b&c")]
-                .map(|(name, value)| (name.into(), value.into())),
+            [
+                ("TOKEN", "canary-t0k%n@/"),
+                ("ORDERS_TOKEN", "canary-t0k%n@/"),
+                ("NAME", "a b&c"),
+            ]
+            .map(|(name, value)| (name.into(), value.into())),
         ),
         redactor: Redactor::new(),
         resolver: Resolver::system(),

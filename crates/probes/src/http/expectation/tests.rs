@@ -344,3 +344,23 @@ fn a_pattern_captures_its_first_group_or_all_of_it() {
         "{error}"
     );
 }
+
+#[test]
+fn a_pattern_is_of_ascii_and_its_ends_are_those_of_the_text() {
+    for (text, body, matches) in [
+        (r"^\w+$", "abc_9", true),
+        (r"^\w+$", "é", false),
+        (r"^\d$", "٣", false),
+        ("(?i)HEALTHY", "healthy", true),
+        ("(?i)É", "é", false),
+        ("^b", "a\nb", false),
+        ("(?m)^b", "a\nb", true),
+        ("a.b", "a\nb", false),
+        ("(?s)a.b", "a\nb", true),
+    ] {
+        assert_eq!(pattern(text).is_match(body), matches, "{text} {body}");
+    }
+    for text in ["(?=a)", r"(a)\1"] {
+        assert!(Pattern::new(text).is_err(), "{text}");
+    }
+}
