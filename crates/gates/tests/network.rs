@@ -178,6 +178,23 @@ async fn a_tls_gate_wants_a_name_a_trusted_issuer_and_days_left() {
             )
         )
     );
+    // Another authority's file stands in the place of the machine's.
+    let other = folder.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    let _other = tls_server(&other).await;
+    let seen = observed_in(
+        &gate("server-name: db.example, ca-file: other/ca.pem"),
+        folder.path(),
+    )
+    .await;
+    assert!(
+        seen.seen.contains(": signed by another \"CN=")
+            && seen
+                .seen
+                .ends_with("than the trusted one: was that made anew?"),
+        "{}",
+        seen.seen
+    );
     let seen = observed_in(&gate("server-name: db.example"), folder.path()).await;
     assert_eq!(seen.answer, Answer::Fail);
     assert!(seen.seen.contains(": unknown issuer \""), "{}", seen.seen);
@@ -273,4 +290,34 @@ fn what_is_wrong_with_a_dns_gate_is_told_by_its_key() {
         wrong("- {name: names, dns: {name: x, equals: target.example}}"),
         [pair("gate names, dns, `equals`", "`target.example`")]
     );
+}
+
+/// The examples of the pages about the kinds that ask no server of their own protocol.
+#[test]
+fn every_example_of_the_pages_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("deploy")).unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    let authority = params.self_signed(&key).unwrap();
+    std::fs::write(folder.path().join("deploy/ca.pem"), authority.pem()).unwrap();
+    for page in [
+        include_str!("../../../docs/gates/tcp.md"),
+        include_str!("../../../docs/gates/tls.md"),
+        include_str!("../../../docs/gates/dns.md"),
+        include_str!("../../../docs/gates/host.md"),
+        include_str!("../../../docs/gates/command.md"),
+    ] {
+        let examples: Vec<&str> = page
+            .split("```yaml\n")
+            .skip(1)
+            .filter_map(|rest| rest.split("```").next())
+            .collect();
+        assert!(!examples.is_empty());
+        for example in examples {
+            let gates = file::read(example, &around(folder.path()));
+            let gates = gates.unwrap_or_else(|wrong| panic!("{example}: {wrong:?}"));
+            assert!(!gates.is_empty());
+        }
+    }
 }

@@ -292,6 +292,11 @@ async fn the_wanted_exit_code_and_output_decide() {
             "exit code 0: bye",
         ),
         (
+            with("true | grep -c x", 1, Some("^0$")),
+            Answer::Pass,
+            "exit code 1: 0",
+        ),
+        (
             with("echo not ready", 0, Some("^ready$")),
             Answer::Fail,
             "exit code 0, printed last: not ready, wanted a match of ^ready$",

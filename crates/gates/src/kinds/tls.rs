@@ -27,7 +27,7 @@ pub(super) const KIND: Kind = Kind {
         Key::new(
             "ca-file",
             Shape::Text,
-            "A PEM file with authorities to trust besides the machine's; a relative path begins at the workspace",
+            "A PEM file with the authorities to trust in the place of the machine's; a relative path begins at the workspace",
         ),
         Key::new("days-left", Shape::Count { least: 0 }, "So many days it must still be valid, at least")
             .with_default("14"),
@@ -61,7 +61,11 @@ fn build(
     let ca_file = fields
         .text("ca-file")
         .map(|path| around.workspace.join(path));
-    let trust = match Trust::load(ca_file.as_deref()) {
+    let trust = match &ca_file {
+        Some(path) => Trust::of_file(path),
+        None => Trust::load(None),
+    };
+    let trust = match trust {
         Ok(trust) => Some(trust),
         Err(error) => {
             fields.wrong(

@@ -13,7 +13,8 @@ pub struct CommandProbe {
     pub script: Script,
     /// The exit code that is well.
     pub exit_code: i32,
-    /// What the end of its output ([`super::KEPT`] bytes of both outputs) must match somewhere.
+    /// What the end of its output ([`super::KEPT`] bytes of both outputs) must match somewhere. White space at the very
+    /// end is no part of it, as in a shell's `$(…)`.
     pub output: Option<Regex>,
 }
 
@@ -37,7 +38,7 @@ impl CommandProbe {
             return (Answer::Fail, format!("{}{wanted}{said}", ended.exit));
         }
         match &self.output {
-            Some(wanted) if !wanted.is_match(&ended.output) => {
+            Some(wanted) if !wanted.is_match(ended.output.trim_end()) => {
                 let printed = match said.as_str() {
                     "" => "printed nothing".to_owned(),
                     said => format!("printed last{said}"),

@@ -69,6 +69,11 @@ pub enum CertificateFault {
         /// How many authorities were trusted.
         authorities: usize,
     },
+    /// A trusted authority has the name of its issuer and another key: one of them was made anew.
+    OtherKey {
+        /// The name of both.
+        issuer: String,
+    },
     /// It proves other names.
     WrongName {
         /// What should have been proven.
@@ -99,10 +104,9 @@ impl fmt::Display for CertificateFault {
                 "not valid before {}, {days_ahead} days from now",
                 date(*from)
             ),
-            CertificateFault::SelfSigned { authorities } => write!(
-                f,
-                "self-signed, and not among the {authorities} trusted authorities"
-            ),
+            CertificateFault::SelfSigned { authorities } => {
+                write!(f, "self-signed, and {}", untrusted(*authorities))
+            }
             CertificateFault::UnknownIssuer {
                 issuer,
                 sent,
@@ -110,7 +114,8 @@ impl fmt::Display for CertificateFault {
             } => {
                 write!(
                     f,
-                    "unknown issuer \"{issuer}\", not among the {authorities} trusted authorities"
+                    "unknown issuer \"{issuer}\", {}",
+                    untrusted(*authorities)
                 )?;
                 if !sent {
                     f.write_str(
@@ -119,6 +124,10 @@ impl fmt::Display for CertificateFault {
                 }
                 Ok(())
             }
+            CertificateFault::OtherKey { issuer } => write!(
+                f,
+                "signed by another \"{issuer}\" than the trusted one: was that made anew?"
+            ),
             CertificateFault::WrongName { wanted, names } if names.is_empty() => {
                 write!(f, "not for {wanted}: it names no host")
             }
@@ -219,6 +228,14 @@ impl Certificate {
         } else {
             None
         }
+    }
+}
+
+fn untrusted(authorities: usize) -> String {
+    match authorities {
+        0 => "no authority is trusted here: is ca-certificates installed?".to_owned(),
+        1 => "not the one trusted authority".to_owned(),
+        more => format!("not among the {more} trusted authorities"),
     }
 }
 

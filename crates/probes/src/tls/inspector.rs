@@ -111,6 +111,11 @@ impl Inspector {
                     authorities,
                 }
             }
+            Error::InvalidCertificate(CertificateError::BadSignature) => {
+                CertificateFault::OtherKey {
+                    issuer: facts.end_of_chain(sent).issuer.clone(),
+                }
+            }
             Error::InvalidCertificate(
                 CertificateError::Expired | CertificateError::ExpiredContext { .. },
             ) => CertificateFault::ChainExpired {

@@ -54,6 +54,19 @@ impl Trust {
         })
     }
 
+    /// The authorities of `ca_file`, and no others.
+    ///
+    /// # Errors
+    ///
+    /// It is not a PEM file with certificates.
+    pub fn of_file(ca_file: &Path) -> Result<Trust, TrustError> {
+        let mut roots = RootCertStore::empty();
+        add(&mut roots, ca_file)?;
+        Ok(Trust {
+            roots: Arc::new(roots),
+        })
+    }
+
     /// The system's authorities, read once in a process.
     fn system() -> Trust {
         static SYSTEM: LazyLock<Trust> = LazyLock::new(|| {

@@ -437,6 +437,27 @@ fn self_signed_is_told_from_an_authority_that_is_not_trusted_and_from_an_incompl
 }
 
 #[test]
+fn an_authority_that_was_made_anew_under_its_old_name_is_told() {
+    in_network("", async || {
+        let old = Authority::new("Example CA");
+        let new = Authority::new("Example CA");
+        let server = new.sign(&["db.example"], (2020, 2999)).start().await;
+        let trust = Trust::of_file(old.file.path()).unwrap();
+        assert_eq!(
+            refused(&server, &trust).await,
+            "signed by another \"CN=Example CA\" than the trusted one: was that made anew?"
+        );
+        let other = Authority::new("Other CA");
+        let trust = Trust::of_file(other.file.path()).unwrap();
+        assert_eq!(
+            refused(&server, &trust).await,
+            "unknown issuer \"CN=Example CA\", not the one trusted authority (or its chain is incomplete: the server sent \
+             no certificate of it)"
+        );
+    });
+}
+
+#[test]
 fn an_expired_certificate_between_is_named_with_its_date() {
     in_network("", async || {
         let trusted = Authority::new("Trusted CA");
