@@ -309,6 +309,10 @@ fn ended(
                 Some(FailureReason::GatesMissing) => {
                     "Add a `health-gates` step after this one, or leave `await-gates` out."
                 }
+                Some(FailureReason::Gates) => {
+                    "What was deployed is live and not healthy, unless `on-failure` rolled it back: read the `health-gates` \
+                     step of the leg that carried it, then mend it forward or roll back."
+                }
                 Some(FailureReason::Abandoned) => {
                     "Look at the runners: all of them fell silent. Then deploy again."
                 }
