@@ -151,6 +151,16 @@ impl Scene {
             .input("checks", checks)
     }
 
+    /// The health gates of the same job as [`Scene::candidate`] of that run and number, not yet started: what it needs to
+    /// know of the deployment it finds.
+    pub fn gates(&self, run: &Run, number: u32, gates: &str) -> Step {
+        let (name, runner) = job(run, number);
+        Step::of(Action::HealthGates, self, run, &name, &runner)
+            .default_of(&["environment", "store"])
+            .input("candidate", number)
+            .input("gates", gates)
+    }
+
     /// The run's `verdict`, not yet started.
     pub fn verdict(&self, run: &Run) -> Step {
         Step::new(

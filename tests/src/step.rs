@@ -30,6 +30,7 @@ const WRITE: &str = r#"write() { "$WRITER" "$TARGET" "$BATON_FENCING_TOKEN" "$@"
 pub(crate) enum Action {
     RunnerFailover,
     Preflight,
+    HealthGates,
 }
 
 impl Action {
@@ -37,6 +38,7 @@ impl Action {
         match self {
             Action::RunnerFailover => binaries::runner_failover(),
             Action::Preflight => binaries::preflight(),
+            Action::HealthGates => binaries::health_gates(),
         }
     }
 
@@ -45,6 +47,7 @@ impl Action {
         match self {
             Action::RunnerFailover => name.to_owned(),
             Action::Preflight => format!("preflight-{name}"),
+            Action::HealthGates => format!("gates-{name}"),
         }
     }
 }
