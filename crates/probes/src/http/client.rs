@@ -138,7 +138,8 @@ impl Client {
 
     /// Why an answer to `request` does not prove who gave it, in words that follow what was seen.
     pub fn doubt(&self, request: &Request) -> Option<&'static str> {
-        (self.roots == Roots::Anyone && request.is_tls())
+        // A redirect may lead to TLS.
+        (self.roots == Roots::Anyone && (request.is_tls() || self.redirects > 0))
             .then_some(" (the server's certificate is not verified)")
     }
 
