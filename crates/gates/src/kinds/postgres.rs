@@ -25,10 +25,9 @@ pub(super) const KIND: Kind = Kind {
 };
 
 const KEYS: &[Key] = &[
-    // Not an address for the reader: the form `host=… password=…` shows its password wherever it is shown.
     Key::new(
         "url",
-        Shape::Secret,
+        Shape::Address,
         "libpq's connection string: `postgres://user:password@host:5432/database?sslmode=verify-full`, or `host=… user=…`; \
          several hosts are separated by commas",
     ),

@@ -27,6 +27,11 @@ async fn a_server_is_named_by_url_by_keywords_by_keys_or_by_the_environment() {
         &answers,
     )
     .await;
+    passes(
+        &format!("'postgres://postgres:${{PASSWORD}}@127.0.0.1:{port}/'"),
+        &answers,
+    )
+    .await;
     passes(&at(&server, ""), &answers).await;
     passes(
         &format!(
@@ -77,16 +82,25 @@ fn a_password_that_cuts_the_url_up_is_told_with_its_mend() {
         "canary%x",
         "1/canary",
     ] {
-        let text = problem("'postgres://me:${P}@db.example/app'", &[("P", password)]);
+        let url = format!("postgres://me:{password}@db.example/app");
+        let text = problem("'${URL}'", &[("URL", &url)]);
         assert!(text.contains("percent-encode"), "{password}: {text}");
         assert!(text.contains("key `password`"), "{password}: {text}");
+        for keys in [
+            "'postgres://me:${P}@db.example/app'",
+            "{url: 'postgres://me@db.example/app', password: \"${P}\"}",
+            "{host: db.example, user: me, database: app, password: \"${P}\"}",
+        ] {
+            let around = around(&[("P", password)]);
+            let gate = read(keys, &around).unwrap().remove(0);
+            assert_eq!(
+                gate.probe.identity(),
+                "postgres login db.example:5432/app",
+                "{keys}"
+            );
+            assert_eq!(around.redactor.redact(password), "***", "{keys}");
+        }
     }
-    let around = around(&[("P", "canary/x@y%z?")]);
-    read(
-        "{url: 'postgres://me@db.example/app', password: \"${P}\"}",
-        &around,
-    )
-    .unwrap();
 }
 
 #[test]
