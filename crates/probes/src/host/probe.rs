@@ -105,7 +105,8 @@ impl HostProbe {
         for (_, disk, path) in answered {
             match disk {
                 Ok(disk) => {
-                    if !seen.contains(&disk.mount) && !(usual && disk.read_only) {
+                    let passed_over = seen.contains(&disk.mount) || (usual && disk.read_only);
+                    if !passed_over {
                         all.extend(self.disk(&path, &disk));
                     }
                     seen.push(disk.mount);
