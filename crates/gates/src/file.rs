@@ -21,6 +21,7 @@ use std::{rc::Rc, time::Duration};
 use yaml_tree::{Content, Document};
 
 pub(crate) use patience::{COMMON, DEFAULTS};
+pub(crate) use scalar::default_value;
 pub use source::{LARGEST, Source, SourceError, place, source};
 
 use self::{
@@ -113,6 +114,7 @@ fn gates_of(
     if problems.is_empty() {
         return Ok(gates);
     }
+    problems.sort_by_key(|problem| problem.line);
     if problems.len() > MOST_PROBLEMS {
         let more = problems.len() - MOST_PROBLEMS;
         problems.truncate(MOST_PROBLEMS);

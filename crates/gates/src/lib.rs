@@ -9,8 +9,10 @@ pub mod file;
 mod gate;
 pub mod judgement;
 pub mod kinds;
+pub mod schema;
 mod shape;
 mod surroundings;
+pub mod tables;
 
 pub use fields::{Fields, Problem, Problems, Setting};
 pub use gate::{Gate, Patience};

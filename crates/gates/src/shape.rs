@@ -98,6 +98,15 @@ impl Key {
 }
 
 impl Shape {
+    /// The keys of the mappings in it, where it holds any.
+    pub fn keys(&self) -> Option<&'static [Key]> {
+        match self {
+            Shape::Object(keys) => Some(keys),
+            Shape::List(inner) | Shape::Map(inner) => inner.keys(),
+            _ => None,
+        }
+    }
+
     /// What should stand there, for people: `a duration`.
     pub fn wanted(&self) -> String {
         match self {

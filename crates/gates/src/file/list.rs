@@ -274,6 +274,7 @@ impl<'a> List<'a> {
                 .map(|letter| if of_name(letter) { letter } else { '-' })
                 .take(LONGEST_NAME)
                 .collect();
+            let meant = meant.trim_matches('-');
             let mend = if meant.chars().any(|letter| letter.is_ascii_alphanumeric()) {
                 format!("write `{meant}`")
             } else {

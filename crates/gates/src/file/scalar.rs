@@ -7,6 +7,8 @@ use actions_kit::{duration, suggest};
 use serde_json::{Number, Value as Json};
 use yaml_tree::{Schema, Written};
 
+use crate::Shape;
+
 /// The longest duration that anybody can mean.
 const LONGEST: Duration = Duration::from_secs(3650 * 24 * 3600);
 
@@ -238,4 +240,15 @@ pub(super) fn no_choice(text: &str, words: &[&str]) -> Mistake {
         None => String::from("write one of these words"),
     };
     mistake(all.join(", "), mend)
+}
+
+/// A key's default as the schema shows it: a number where a number is meant.
+pub(crate) fn default_value(default: &str, shape: &Shape) -> Json {
+    match shape {
+        Shape::List(inner) => default_value(default, inner),
+        Shape::Text | Shape::Script | Shape::Secret | Shape::Address | Shape::Choice(_) => {
+            Json::from(default)
+        }
+        _ => read_json(default).unwrap_or_else(|_| Json::from(default)),
+    }
 }

@@ -2,7 +2,7 @@
 
 use actions_kit::suggest;
 
-use crate::{Key, Shape};
+use crate::Key;
 
 /// Another mapping that a misplaced key could belong to.
 #[derive(Clone, Debug)]
@@ -56,10 +56,7 @@ pub(super) fn is_public_header(name: &str) -> bool {
 
 /// What the writer of the unknown key `name` can do.
 pub(super) fn mend(name: &str, keys: &[Key], elsewhere: &[Elsewhere]) -> String {
-    for (key, inner) in keys
-        .iter()
-        .filter_map(|key| Some((key, below(&key.shape)?)))
-    {
+    for (key, inner) in keys.iter().filter_map(|key| Some((key, key.shape.keys()?))) {
         if inner.iter().any(|below| below.name == name) {
             return format!("`{name}` belongs into `{}`", key.name);
         }
@@ -90,15 +87,6 @@ pub(super) fn mend(name: &str, keys: &[Key], elsewhere: &[Elsewhere]) -> String 
         String::from("leave it out: it has no keys")
     } else {
         format!("leave it out; there are {}", all.join(", "))
-    }
-}
-
-/// The keys below a key.
-fn below(shape: &Shape) -> Option<&'static [Key]> {
-    match shape {
-        Shape::Object(keys) => Some(keys),
-        Shape::List(inner) | Shape::Map(inner) => below(inner),
-        _ => None,
     }
 }
 

@@ -10,9 +10,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 const MOST: usize = 100;
 
 /// A name with one of these in it is a secret's.
-const SECRET_WORDS: [&str; 9] = [
-    "PASSWORD",
-    "PASSWD",
+const SECRET_WORDS: [&str; 8] = [
+    "PASS",
     "SECRET",
     "TOKEN",
     "KEY",
@@ -21,6 +20,9 @@ const SECRET_WORDS: [&str; 9] = [
     "PRIVATE",
     "DSN",
 ];
+
+/// A name that ends with one of these is a secret's, too; `PWD` alone is the shell's folder.
+const SECRET_ENDS: [&str; 2] = ["_PW", "_PWD"];
 
 /// Variables of GitHub's runner and of baton itself are no secrets, except for tokens.
 const PLAIN_PREFIXES: [&str; 3] = ["GITHUB_", "RUNNER_", "BATON_"];
@@ -282,7 +284,9 @@ pub(super) fn learn_named(parts: &[Part], redactor: &Redactor) {
 
 /// Teaches `redactor` a text of which no part may be shown: the whole, and each variable in it.
 pub(super) fn learn_all(parts: &[Part], redactor: &Redactor) {
-    learn(&joined(parts), redactor);
+    let whole = joined(parts);
+    learn(&whole, redactor);
+    redactor.add_credentials_in(&whole);
     for part in parts {
         if let Part::Variable { name, value } = part
             && !is_plain(name)
@@ -306,7 +310,9 @@ fn learn(value: &str, redactor: &Redactor) {
 /// Whether a variable's or a parameter's name says that its value is secret.
 pub(super) fn looks_secret(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
-    !is_plain(&upper) && SECRET_WORDS.iter().any(|word| upper.contains(word))
+    let says_so = SECRET_WORDS.iter().any(|word| upper.contains(word))
+        || SECRET_ENDS.iter().any(|end| upper.ends_with(end));
+    says_so && !is_plain(&upper)
 }
 
 fn is_plain(name: &str) -> bool {
