@@ -27,7 +27,8 @@ async fn a_value_is_taken_from_json_a_header_a_cookie_and_by_pattern() {
     let cookie = || Source::Cookie("sid".to_owned());
     let head = "201 Created\nLocation: /courses/x42/edit\nSet-Cookie: sid=x42; HttpOnly\nSet-Cookie: other=1";
     let body = r#"{"a/b":[{"id":"x42"}],"link":"see x42 here"}"#;
-    let ways: [(&str, Box<dyn Fn(Step) -> Step>); 6] = [
+    type Way = Box<dyn Fn(Step) -> Step>;
+    let ways: [(&str, Way); 6] = [
         (
             "pointer",
             Box::new(|step| step.capture("v", at("/a~1b/0/id"))),

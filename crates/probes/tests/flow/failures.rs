@@ -118,6 +118,31 @@ async fn a_token_of_an_answer_that_is_not_as_wanted_is_not_shown_either() {
 }
 
 #[tokio::test]
+async fn the_body_of_a_log_in_that_went_well_is_not_shown_and_that_of_a_refused_one_is() {
+    let server = Server::start(|heard| match heard.body.as_str() {
+        "right" => reply("200 OK", r#"{"refresh":"canary"}"#),
+        _ => reply("403 Forbidden", "the account is locked"),
+    })
+    .await;
+    let log_in = |password: &str| {
+        let mut step = step(&server.url(), "POST /login").body(password);
+        step.expectation.matches = vec![Pattern::new("welcome").expect("a pattern")];
+        step.capture("token", at("/token"))
+    };
+    let seen = check(vec![log_in("right")]).await;
+    assert_eq!(
+        seen.seen,
+        "step 1 (POST /login): 200 OK; the body does not match /welcome/"
+    );
+    let seen = check(vec![log_in("wrong")]).await;
+    assert!(
+        seen.seen.contains("\"the account is locked\""),
+        "{}",
+        seen.seen
+    );
+}
+
+#[tokio::test]
 async fn a_cookie_that_a_server_repeats_is_not_shown() {
     let server = Server::start(|heard| match heard.line.as_str() {
         "GET /login" => reply("200 OK\nSet-Cookie: sid=canary-canary", ""),
