@@ -6,7 +6,7 @@ use std::time::Duration;
 use ledger::{AttemptOutcome, Draft, Event, Outcome, TakeoverReason};
 
 use super::{
-    Candidate, Ended, Judged,
+    Candidate, Ended,
     candidate::Intent,
     holder::not_run,
     rows,
@@ -31,7 +31,7 @@ impl Candidate {
             // Already the deployment's end: cancelling it now would tell a lie.
             Stage::OnFailureEnded { .. } => return None,
             // Judged before the signal came to bear: the result stands.
-            Stage::Judged(judged) if *judged != Judged::Stopped => return None,
+            Stage::Judged { .. } => return None,
             Stage::StartOnFailure(failing) => {
                 return Some(self.end_failed(hold, failing, Some(&not_run(name)), drafts));
             }

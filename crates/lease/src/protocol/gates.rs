@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use ledger::{Event, FailureReason};
+use ledger::{Event, FailureReason, Gate};
 
 use super::{
     Candidate, Conclusion, Effect, Judged, STORE_PATIENCE,
@@ -95,42 +95,39 @@ impl Candidate {
         if hold.stage != Stage::Judging {
             return;
         }
-        // What was judged before the deadline stopped it keeps its result.
-        let anew = judged == Judged::Stopped && self.signal.is_none();
-        hold.stage = if anew {
-            Stage::StartGates
-        } else {
-            Stage::Judged(judged)
+        hold.stage = match judged {
+            // What was judged before the deadline or a signal stopped it keeps its result.
+            Judged::Passed { gates } => Stage::Judged {
+                gates,
+                failed: None,
+            },
+            Judged::Failed { gates, detail } => Stage::Judged {
+                gates,
+                failed: Some(detail),
+            },
+            // Judged anew as soon as the lease is fresh, unless a signal or another's claim comes first.
+            Judged::Stopped => Stage::StartGates,
         };
     }
 
     /// The end of the deployment, or `on-failure` first.
-    pub(super) fn after_judging(&self, hold: &Hold, judged: &Judged) -> Intent {
-        match judged {
-            Judged::Passed { gates } => {
-                let told = self.say(
-                    hold,
-                    Event::Gates {
-                        gates: gates.clone(),
-                    },
-                );
-                self.end_well(hold, vec![told])
-            }
-            Judged::Failed { gates, detail } => {
-                let told = self.say(
-                    hold,
-                    Event::Gates {
-                        gates: gates.clone(),
-                    },
-                );
+    pub(super) fn after_judging(
+        &self,
+        hold: &Hold,
+        gates: &[Gate],
+        failed: Option<&String>,
+    ) -> Intent {
+        let gates = gates.to_vec();
+        let told = vec![self.say(hold, Event::Gates { gates })];
+        match failed {
+            None => self.end_well(hold, told),
+            Some(detail) => {
                 let failing = Failing {
                     reason: FailureReason::Gates,
                     detail: detail.clone(),
                 };
-                self.roll_back_or_end(hold, &failing, vec![told])
+                self.roll_back_or_end(hold, &failing, told)
             }
-            // Only a signal leaves no result, and the signal's own row comes first.
-            Judged::Stopped => Intent::Until(Duration::MAX),
         }
     }
 }

@@ -329,7 +329,7 @@ impl Candidate {
                 Intent::Start(Command::Gates, 1)
             }
             Stage::Start(_) | Stage::StartOnFailure(_) | Stage::StartGates => renew(),
-            Stage::Judged(judged) => self.after_judging(hold, judged),
+            Stage::Judged { gates, failed } => self.after_judging(hold, gates, failed.as_ref()),
             Stage::Ended {
                 number,
                 ended,

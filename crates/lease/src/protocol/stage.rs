@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use ledger::{FailureReason, Party, TakeoverReason};
+use ledger::{FailureReason, Gate, Party, TakeoverReason};
 
-use super::{Ended, Judged, lane::Sent};
+use super::{Ended, lane::Sent};
 use crate::{Phase, Record};
 
 /// Why a write was made: what its success means.
@@ -90,7 +90,11 @@ pub(super) enum Stage {
     /// The gates are judged.
     Judging,
     /// The judging is over; not recorded yet.
-    Judged(Judged),
+    Judged {
+        gates: Vec<Gate>,
+        /// Which failed and what was seen, where one did.
+        failed: Option<String>,
+    },
     /// Waits before attempt `number`.
     RetryWait { number: u32, until: Duration },
     /// `on-failure` is recorded; it starts as soon as the lease is fresh.

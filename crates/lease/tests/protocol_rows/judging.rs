@@ -437,3 +437,36 @@ fn a_larger_token_is_anothers_even_under_the_same_number() {
     ));
     assert_eq!(play.legs[step].sends.len(), 0);
 }
+
+#[test]
+fn a_signal_beside_a_result_that_waits_for_a_renewals_answer_changes_nothing_about_it() {
+    let (mut play, step) = judging(|_| {});
+    play.legs[step].net = Net::Manual;
+    play.run(10);
+    let renewal = play.legs[step].outbox[0].clone();
+    play.judged(step, GateStatus::Pass);
+    play.tell(step, signal());
+    play.legs[step].net = Net::Fine;
+    let result = play.swap(&renewal);
+    let nonce = renewal.nonce.clone();
+    play.tell(step, Input::Swapped { nonce, result });
+    assert_eq!(play.outcome(1), Some(Outcome::Succeeded));
+}
+
+#[test]
+fn a_take_up_that_was_answered_late_is_renewed_before_anything_is_judged() {
+    let mut play = Play::pair(|c| c.await_gates = true);
+    play.run(3);
+    play.succeeds(PRIMARY);
+    let step = play.judges_from(&leg(|_| {}), 1, Net::Manual);
+    let take_up = play.legs[step].outbox[0].clone();
+    play.run(12);
+    let (nonce, result) = (take_up.nonce.clone(), play.swap(&take_up));
+    play.legs[step].outbox.clear();
+    play.tell(step, Input::Swapped { nonce, result });
+    assert_eq!(play.legs[step].started, []);
+    let renewal = play.legs[step].outbox[0].clone();
+    let (nonce, result) = (renewal.nonce.clone(), play.swap(&renewal));
+    play.tell(step, Input::Swapped { nonce, result });
+    assert_eq!(play.legs[step].started.len(), 1);
+}
