@@ -17,6 +17,10 @@ fn around(port: u16) -> Surroundings {
     let variables = [
         ("PASSWORD", CANARY.to_owned()),
         ("PORT", port.to_string()),
+        ("REDIS_URL", "redis://cache.internal".to_owned()),
+        ("REDIS_PASSWORD", CANARY.to_owned()),
+        ("SENTINEL_PASSWORD", CANARY.to_owned()),
+        ("VERSION", "1.2.3".to_owned()),
         ("URL", format!("redis://:{ENCODED}@127.0.0.1:{port}")),
     ];
     Surroundings {
@@ -168,6 +172,23 @@ fn a_sentinel_that_names_no_port_is_asked_at_26379() {
         gates[0].probe.identity(),
         "redis shop (sentinels one:26379, [::1]:26379, two:7000)"
     );
+}
+
+#[test]
+fn every_example_of_the_documentation_is_a_file_of_gates() {
+    let page = include_str!("../../../docs/gates/redis.md");
+    let blocks: Vec<&str> = page
+        .split("```yaml\n")
+        .skip(1)
+        .filter_map(|block| block.split("```").next())
+        .collect();
+    assert!(blocks.len() > 5, "{}", blocks.len());
+    for block in blocks {
+        match read(block, &around(6379)) {
+            Ok(gates) => assert_eq!(gates.len(), 1, "{block}"),
+            Err(problems) => panic!("{problems:?} in {block}"),
+        }
+    }
 }
 
 #[test]

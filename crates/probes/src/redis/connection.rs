@@ -247,3 +247,29 @@ async fn connect(
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_server_says_before_it_hangs_up_is_heard_although_nothing_can_be_sent() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let words = b"-DENIED Redis is running in protected mode.\r\n";
+        theirs.write_all(words).await.unwrap();
+        drop(theirs);
+        let settings = "redis://h".parse().unwrap();
+        let mut session = Session {
+            settings: &settings,
+            stream: Box::new(ours),
+            come: Vec::new(),
+            deadline: Instant::now() + Duration::from_secs(60),
+        };
+        let error = session.ping().await.unwrap_err();
+        assert_eq!(error.seen(), "DENIED Redis is running in protected mode");
+        let error = session.ping().await.unwrap_err();
+        assert!(matches!(error, RedisError::Closed { .. }), "{error}");
+    }
+}
