@@ -136,20 +136,7 @@ impl Report {
                 }
                 text
             }
-            "fail" => {
-                let bad = self.names(|gate| gate.status == Status::Fail);
-                let unknown = self.names(|gate| gate.status == Status::Unknown);
-                let mut text = match (bad.len(), unknown.len()) {
-                    (0, count) => format!("{count} of {what} could not be asked{place}"),
-                    (count, _) => format!("{count} of {what} failed{place}"),
-                };
-                text.push_str(&colon(if bad.is_empty() { &unknown } else { &bad }));
-                if !bad.is_empty() && !unknown.is_empty() {
-                    let names = words::listed(&unknown, NAMED);
-                    text.push_str(&format!("; {} could not be asked: {names}", unknown.len()));
-                }
-                text
-            }
+            "fail" => self.failures(&what, &place),
             "warn" => {
                 let doubtful = self.names(|gate| gate.status == Status::Warn);
                 let names = words::listed(&doubtful, NAMED);
@@ -165,6 +152,37 @@ impl Report {
             _ => format!("all {what} passed{place}"),
         };
         format!("{text}{dry}")
+    }
+
+    /// What failed, what could not be asked, and what was never asked because of them: of the first sort there is, how many
+    /// of all.
+    fn failures(&self, what: &str, place: &str) -> String {
+        let blocked = |gate: &Judged| matches!(gate.end, End::Blocked { .. });
+        let sorts = [
+            (
+                "failed",
+                self.names(|gate| gate.status == Status::Fail && !blocked(gate)),
+            ),
+            (
+                "could not be asked",
+                self.names(|gate| gate.status == Status::Unknown && !blocked(gate)),
+            ),
+            (
+                "never asked",
+                self.names(|gate| has_failed(gate) && blocked(gate)),
+            ),
+        ];
+        let mut text = String::new();
+        for (word, names) in sorts.iter().filter(|(_, names)| !names.is_empty()) {
+            let count = names.len();
+            text.push_str(&if text.is_empty() {
+                format!("{count} of {what} {word}{place}")
+            } else {
+                format!("; {count} {word}")
+            });
+            text.push_str(&colon(names));
+        }
+        text
     }
 
     /// One line of at most 200 characters for the ledger: what failed, and what was seen of it.

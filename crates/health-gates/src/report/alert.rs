@@ -92,11 +92,10 @@ impl Report {
 
 fn told(gate: &Judged) -> String {
     format!(
-        "{} ({}): {}; {}, {}",
+        "{} ({}): {}, {}",
         words::cut(&gate.name, 60),
         words::cut(&gate.target, 120),
-        words::last_seen(gate),
-        words::outcome(gate),
+        words::seen_and_outcome(gate),
         words::tries(gate.tries)
     )
 }

@@ -91,7 +91,7 @@ fn case(gate: &Judged, xml: &mut String) {
     );
     let element = Element::of(gate);
     if element != Element::None {
-        let message = format!("{}; {}", words::last_seen(gate), words::outcome(gate));
+        let message = words::seen_and_outcome(gate);
         let _ = writeln!(
             xml,
             "      <{name} message=\"{}\" type=\"{}\"/>",

@@ -22,6 +22,7 @@ pub(super) fn outcome(gate: &Judged) -> String {
     match (gate.status, &gate.end) {
         (Status::Pass, _) => "passed".to_owned(),
         (_, End::Stopped) => "stopped before it passed".to_owned(),
+        (_, End::Blocked { .. }) => why(&gate.end),
         (Status::Warn, _) => format!("not required: {}", why(&gate.end)),
         (Status::Unknown, _) => format!("could not be asked: {}", why(&gate.end)),
         (Status::Fail, _) => format!("failed: {}", why(&gate.end)),
@@ -83,6 +84,16 @@ pub(super) fn last_seen(gate: &Judged) -> String {
         (End::Blocked { .. }, _) => why(&gate.end),
         (_, 0) => "not asked yet".to_owned(),
         _ => "no answer".to_owned(),
+    }
+}
+
+/// What was seen last and how it ended; once where both are the same.
+pub(super) fn seen_and_outcome(gate: &Judged) -> String {
+    let (seen, outcome) = (last_seen(gate), outcome(gate));
+    if seen == outcome {
+        seen
+    } else {
+        format!("{seen}; {outcome}")
     }
 }
 

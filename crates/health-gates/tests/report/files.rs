@@ -70,7 +70,7 @@ fn the_json_report_has_every_gate_in_the_order_of_the_file() {
     );
     assert_eq!(
         json["alert"]["title"],
-        "production: 2 of 3 health gates failed on runner-a: api, courses"
+        "production: 1 of 3 health gates failed on runner-a: api; 1 never asked: courses"
     );
 }
 

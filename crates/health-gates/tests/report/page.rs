@@ -31,6 +31,18 @@ fn the_first_line_says_how_many_failed_where_and_which() {
             "1 of 2 health gates failed on runner-a: api; 1 could not be asked: dns",
         ),
         (
+            vec![
+                failed("api", "503"),
+                blocked("courses", "api"),
+                unknown("dns", "x"),
+            ],
+            "1 of 3 health gates failed on runner-a: api; 1 could not be asked: dns; 1 never asked: courses",
+        ),
+        (
+            vec![warned("api", "503"), blocked("courses", "api")],
+            "1 of 2 health gates never asked on runner-a: courses",
+        ),
+        (
             vec![passed("api"), unknown("dns", "no resolver")],
             "1 of 2 health gates could not be asked on runner-a: dns",
         ),
@@ -121,7 +133,7 @@ fn each_row_says_what_was_asked_how_it_ended_what_was_seen_and_for_how_long_the_
             "| ❌ | `api` | GET http://api.internal/health | failed: timed out after 5m \
              | 503 Service Unavailable, wanted 200 | 34 | 5m |",
             "| ⚠️ | `dns` | GET http://dns.internal/health | could not be asked: timed out after 5m | no resolver | 34 | 5m |",
-            "| ❌ | `courses` | GET http://courses.internal/health | failed: never asked, since api did not pass | — | 0 | — |",
+            "| ⚠️ | `courses` | GET http://courses.internal/health | never asked, since api did not pass | — | 0 | — |",
             "| ⚠️ | `search` | GET http://search.internal/health | not required: timed out after 5m \
              | 404 Not Found, wanted 200 | 34 | 5m |",
             "| ✅ | `front` | GET http://front.internal/health | passed | 200 OK | 1 | 24 ms |",

@@ -72,7 +72,7 @@ pub(crate) fn warned(name: &str, seen: &str) -> Judged {
 /// A gate that was never asked.
 pub(crate) fn blocked(name: &str, by: &str) -> Judged {
     Judged {
-        status: Status::Fail,
+        status: Status::Unknown,
         end: End::Blocked { by: by.to_owned() },
         seen: String::new(),
         tries: 0,
