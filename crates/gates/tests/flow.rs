@@ -216,9 +216,10 @@ async fn redirects_are_those_of_the_flow_unless_a_step_has_its_own() {
 
 /// Everything that is wrong with `steps`: line, place, seen and mend.
 fn wrong(text: &str) -> Vec<String> {
-    read(text)
-        .err()
-        .expect("problems")
+    let Err(problems) = read(text) else {
+        panic!("{text}: nothing is told")
+    };
+    problems
         .into_iter()
         .map(|problem| {
             format!(

@@ -101,6 +101,6 @@ impl<'a> Known<'a> {
 }
 
 /// What `step` captures.
-fn names<'a>(step: &'a Fields) -> impl Iterator<Item = &'a str> {
+fn names(step: &Fields) -> impl Iterator<Item = &str> {
     step.map("capture").iter().map(|(name, _)| name.as_str())
 }
