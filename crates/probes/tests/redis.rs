@@ -60,7 +60,10 @@ fn probe(server: &Redis, wanted: Wanted) -> RedisProbe {
 /// What one check sees; nothing shown may hold the canary.
 async fn seen(probe: &RedisProbe) -> (Answer, String) {
     let Observation { answer, seen, .. } = probe.check(Instant::now() + ENOUGH).await;
-    assert!(!(seen.clone() + &probe.identity()).contains("canary"), "{seen}");
+    assert!(
+        !(seen.clone() + &probe.identity()).contains("canary"),
+        "{seen}"
+    );
     assert!(!seen.contains(char::is_control), "{seen:?}");
     (answer, seen)
 }
