@@ -1,6 +1,6 @@
 //! The action as users get it: a repository of their own, whose workflow is the one that the README shows.
 
-use std::{fs, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 
 use ledger::Outcome;
 
@@ -43,8 +43,9 @@ fn pinned(workflow: &str) -> Vec<String> {
     pins
 }
 
-/// A consumer's repository with these workflows, and baton's actions served to it as the version that they pin.
-fn consumer(workflows: &[(&str, &str)]) -> Trial {
+/// A consumer's repository with these workflows and more files (a script is one by its name), and baton's actions served to
+/// it as the version that the workflows pin.
+pub(crate) fn consumer(workflows: &[(&str, &str)], files: &[(&str, &str)]) -> Trial {
     let mut pins: Vec<String> = workflows
         .iter()
         .flat_map(|(_, text)| pinned(text))
@@ -54,13 +55,14 @@ fn consumer(workflows: &[(&str, &str)]) -> Trial {
 
     let trial = Trial::of("octo/shop");
     let baton = trial.folder().join("baton");
-    for action in ["preflight", "runner-failover"] {
+    for action in ["preflight", "runner-failover", "health-gates"] {
         fs::create_dir_all(baton.join("actions").join(action)).unwrap();
     }
     for name in [
         "launch.sh",
         "preflight/action.yml",
         "runner-failover/action.yml",
+        "health-gates/action.yml",
     ] {
         let name = format!("actions/{name}");
         fs::copy(project().join(&name), baton.join(&name)).unwrap();
@@ -71,9 +73,16 @@ fn consumer(workflows: &[(&str, &str)]) -> Trial {
     for (name, text) in workflows {
         fs::write(folder.join(name), text).unwrap();
     }
-    for name in ["deploy.sh", "smoke-test.sh", "preflight.yml"] {
+    for name in ["deploy.sh", "smoke-test.sh", "preflight.yml", "gates.yml"] {
         let fixture = project().join("tests/fixtures/consumer").join(name);
         fs::copy(fixture, trial.checkout().join(name)).unwrap();
+    }
+    for (name, text) in files {
+        let file = trial.checkout().join(name);
+        fs::write(&file, text).unwrap();
+        if name.ends_with(".sh") {
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        }
     }
     trial.commit();
     let local = format!("{}={}", pins[0], baton.display());
@@ -106,19 +115,27 @@ fn assert_deployed(trial: &Trial, run: usize, ended: &Ended) {
     }
 }
 
-fn example(name: &str) -> String {
+pub(crate) fn example(name: &str) -> String {
     fs::read_to_string(project().join("examples").join(name)).unwrap()
 }
 
 #[test]
 fn the_workflow_of_the_readme_deploys_once_and_again_and_a_person_can_ask_for_the_status() {
-    let mut trial = consumer(&[
-        ("deploy.yml", &workflow_of_the_readme()),
-        ("operate.yml", &example("operate.yml")),
-    ]);
+    let mut trial = consumer(
+        &[
+            ("deploy.yml", &workflow_of_the_readme()),
+            ("operate.yml", &example("operate.yml")),
+        ],
+        &[],
+    );
     for run in 1..=2 {
         let ended = trial.push(".github/workflows/deploy.yml").wait(PATIENCE);
         assert_deployed(&trial, run, &ended);
+        let gates = ended.summary("health-gates");
+        assert!(
+            gates.contains("✅ the health gate smoke-test passed"),
+            "{gates}"
+        );
         let preflight = ended.summary("preflight-1");
         for wanted in ["Preflight for production", "✅ | `ref.allowed` | main"] {
             assert!(
@@ -147,7 +164,7 @@ fn the_workflow_of_the_readme_deploys_once_and_again_and_a_person_can_ask_for_th
 
 #[test]
 fn where_only_deploying_runners_are_the_verdict_behind_the_legs_agrees() {
-    let mut trial = consumer(&[("deploy.yml", &example("own-runners-only.yml"))]);
+    let mut trial = consumer(&[("deploy.yml", &example("own-runners-only.yml"))], &[]);
     let ended = trial.push(".github/workflows/deploy.yml").wait(PATIENCE);
     assert_deployed(&trial, 1, &ended);
 }

@@ -7,5 +7,6 @@
 
 mod ci_local;
 mod consumer;
+mod gates;
 mod running;
 mod trial;
