@@ -6,6 +6,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "contract/gates.rs"]
+mod file_of_gates;
+
 use std::{
     collections::BTreeSet,
     fmt::Write as _,

@@ -14,6 +14,21 @@ pub fn of_kind(kind: &Kind) -> String {
     made
 }
 
+/// The tables of the mappings that keys of `kind` hold lists of, by their name: `flow.steps`. They have too many keys to
+/// stand in the kind's own table.
+pub fn below(kind: &Kind) -> Vec<(String, String)> {
+    let lists = kind
+        .keys
+        .iter()
+        .filter(|key| !matches!(key.shape, Shape::Object(_)));
+    lists
+        .filter_map(|key| {
+            let name = format!("{}.{}", kind.name, key.name);
+            Some((name, table(key.shape.keys()?)))
+        })
+        .collect()
+}
+
 /// The keys that every gate has beside its kind, as a Markdown table.
 pub fn common() -> String {
     table(file::COMMON)
@@ -38,7 +53,7 @@ fn add(keys: &[Key], above: &str, rows: &mut Vec<Vec<String>>) {
             },
             key.help.replace('|', "\\|"),
         ]);
-        if let Some(below) = key.shape.keys() {
+        if let Shape::Object(below) = key.shape {
             add(below, &format!("{name}."), rows);
         }
     }
