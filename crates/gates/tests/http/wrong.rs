@@ -9,9 +9,7 @@ use super::{around, read};
 /// What is wrong with the gate of kind `http` with `keys`.
 fn problems(keys: &str) -> Vec<Problem> {
     let text = format!("- name: api\n  http:\n    url: http://a.example/\n{keys}");
-    read(&text)
-        .err()
-        .unwrap_or_else(|| panic!("{text}: it is taken"))
+    read(&text).expect_err(&text)
 }
 
 #[test]
@@ -155,16 +153,14 @@ fn keys_that_contradict_each_other_are_told() {
 fn all_of_a_gates_mistakes_are_told_at_once_and_no_secret_with_them() {
     let text = "- name: api\n  http:\n    url: ftp://me:canary@a/?k=canary\n    method: get\n    status: 999\n    json: {a: 1}\n    \
                 headers: {X-Key: \"canary\\n\"}\n    ca-file: none.pem\n";
-    let found = read(text).err().expect("mistakes");
+    let found = read(text).expect_err("mistakes");
     let lines: Vec<_> = found.iter().filter_map(|problem| problem.line).collect();
     for line in 4..=8 {
         assert!(lines.contains(&line), "{line}: {found:#?}");
     }
     assert!(!format!("{found:?}").contains("canary"), "{found:#?}");
 
-    let found = read("- {name: api, http: 'ftp://me:canary@a/'}")
-        .err()
-        .expect("a mistake");
+    let found = read("- {name: api, http: 'ftp://me:canary@a/'}").expect_err("a mistake");
     assert_eq!(found[0].place, "gate api, http, `url`");
     assert!(!format!("{found:?}").contains("canary"), "{found:#?}");
 }
@@ -176,8 +172,7 @@ fn a_file_of_authorities_is_looked_for_in_the_workspace() {
     std::fs::write(folder.path().join("tls/ca.pem"), "none").expect("a file");
     let read = |text: &str| file::read(text, &around(folder.path()));
     let found = read("- {name: api, http: {url: 'https://a/', ca-file: tls/ca.pem}}")
-        .err()
-        .expect("no certificate in it");
+        .expect_err("no certificate in it");
     let path = folder.path().join("tls/ca.pem");
     assert!(
         found[0].seen.contains(&path.display().to_string()),
