@@ -16,6 +16,7 @@ use std::{
 use baton_tests::binaries;
 use serde_json::Value;
 use tempfile::TempDir;
+use test_servers::{Postgres, PostgresSetup, Redis};
 
 fn page(name: &str) -> String {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -34,13 +35,13 @@ fn blocks(page: &str, heading: &str, language: &str) -> Vec<String> {
         .collect()
 }
 
-/// The port of an API that says `{"status": "healthy"}` until the process ends.
-fn healthy_api() -> u16 {
+/// The port of a web service with all that the examples ask of theirs, until the process ends.
+fn healthy_service() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let _gone = answer(&stream);
+            std::thread::spawn(move || answer(&stream));
         }
     });
     port
@@ -49,15 +50,24 @@ fn healthy_api() -> u16 {
 fn answer(mut stream: &TcpStream) -> std::io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     let mut lines = BufReader::new(stream).lines();
+    let asked = lines.next().transpose()?.unwrap_or_default();
     while lines
         .next()
         .transpose()?
         .is_some_and(|line| !line.is_empty())
     {}
-    let body = r#"{"status": "healthy"}"#;
+    let (status, body) = match asked.split(' ').nth(1).unwrap_or_default() {
+        "/health" | "/api/health" => ("200 OK", r#"{"status": "healthy"}"#),
+        "/actuator/health" => ("200 OK", r#"{"status": "UP"}"#),
+        "/realms/shop/protocol/saml/descriptor" => {
+            ("200 OK", "<md:EntityDescriptor entityID='shop'/>")
+        }
+        "/" => ("200 OK", "<title>shop</title>"),
+        _ => ("404 Not Found", ""),
+    };
     write!(
         stream,
-        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     )
 }
@@ -126,7 +136,7 @@ fn the_line_for_a_terminal_waits_until_the_address_is_healthy() {
         "sh",
     );
     let terminal = Terminal::new();
-    let output = terminal.run(&at(healthy_api(), &lines[0]), &[]);
+    let output = terminal.run(&at(healthy_service(), &lines[0]), &[]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     let report = terminal.report();
     assert_eq!(report["result"], "pass");
@@ -139,7 +149,7 @@ fn the_dry_run_of_the_action_s_page_asks_its_file_once_and_ends_well_whatever_ca
     let line = &blocks(&page, "At a terminal", "sh")[1];
     let file = &blocks(&page, "The file of gates", "yaml")[0];
     let terminal = Terminal::new();
-    terminal.write("gates.yml", &at(healthy_api(), file));
+    terminal.write("gates.yml", &at(healthy_service(), file));
     // Nobody listens there.
     let closed = TcpListener::bind(("127.0.0.1", 0))
         .unwrap()
@@ -164,7 +174,7 @@ fn the_gates_of_the_project_s_page_pass_and_in_their_order() {
         .and_then(|rest| rest.split("```").next())
         .expect("the README shows gates");
     let terminal = Terminal::new();
-    terminal.write("gates.yml", &at(healthy_api(), file));
+    terminal.write("gates.yml", &at(healthy_service(), file));
     terminal.write("smoke-test.sh", "#!/bin/sh\necho >>asked\n");
     let output = terminal.run("health-gates --gates gates.yml --report report.json", &[]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
@@ -194,6 +204,88 @@ fn what_is_wrong_in_a_file_of_gates_is_named_at_once_with_line_and_nearest_key()
         "`timeout`",
     ] {
         assert!(said.contains(wanted), "{wanted} is missing:\n{said}");
+    }
+}
+
+/// A PostgreSQL that knows the user whom the pages name.
+fn postgres() -> Postgres {
+    Postgres::start_with(&PostgresSetup {
+        access: "host all all 127.0.0.1/32 trust\n".to_owned(),
+        ..PostgresSetup::default()
+    })
+}
+
+#[test]
+fn the_three_simple_inputs_of_the_action_s_page_are_enough_for_a_service_with_its_stores() {
+    let shown = &blocks(
+        &page("actions/health-gates/README.md"),
+        "Minimal use",
+        "yaml",
+    )[1];
+    let (postgres, redis) = (postgres(), Redis::start());
+    let here = at(healthy_service(), shown)
+        .replace("@localhost:5432", &format!("@127.0.0.1:{}", postgres.port))
+        .replace("localhost:6379", &format!("127.0.0.1:{}", redis.port));
+    let inputs: Vec<(String, &str)> = here
+        .lines()
+        .filter_map(|line| line.strip_prefix("    ")?.split_once(": "))
+        .map(|(name, value)| {
+            (
+                format!("INPUT_{}", name.replace('-', "_").to_uppercase()),
+                value,
+            )
+        })
+        .collect();
+    assert_eq!(inputs.len(), 4, "{here}");
+    let variables: Vec<(&str, &str)> = inputs
+        .iter()
+        .map(|(name, value)| (name.as_str(), *value))
+        .collect();
+    let terminal = Terminal::new();
+    let output = terminal.run("health-gates --report report.json", &variables);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let report = terminal.report();
+    for name in ["api", "database", "redis"] {
+        assert_eq!(status(&report, name), "pass");
+    }
+}
+
+#[test]
+fn the_example_of_a_web_service_passes_where_all_of_it_is_there() {
+    let port = healthy_service();
+    let (postgres, redis) = (postgres(), Redis::start());
+    let mut file = page("examples/gates.yaml");
+    for host in [
+        "http://api.internal:8080",
+        "http://orders.internal:8081",
+        "http://front.internal:3000",
+        "https://shop.example.com",
+        "https://id.example.com",
+    ] {
+        assert!(file.contains(host), "{host}");
+        file = file.replace(host, &format!("http://127.0.0.1:{port}"));
+    }
+    // What this machine has left, and a certificate, are tried elsewhere.
+    file = file.replace("{disk: 90%, memory: 95%}", "{disk: 100%, memory: 100%}");
+    file = file.replace(
+        "tls: shop.example.com",
+        &format!("tls: 127.0.0.1:{port}\n    timeout: 1s"),
+    );
+    let terminal = Terminal::new();
+    terminal.write("gates.yaml", &file);
+    let database = format!("postgres://postgres@127.0.0.1:{}/postgres", postgres.port);
+    let cache = format!("redis://127.0.0.1:{}", redis.port);
+    let output = terminal.run(
+        "health-gates --gates gates.yaml --report report.json",
+        &[("DATABASE_URL", &database), ("REDIS_URL", &cache)],
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let report = terminal.report();
+    assert_eq!(report["result"], "warn", "there is no TLS: {report:#}");
+    let gates = report["gates"].as_array().unwrap();
+    assert_eq!(gates.len(), 11);
+    for gate in gates.iter().filter(|gate| gate["name"] != "certificate") {
+        assert_eq!(gate["status"], "pass", "{gate:#}");
     }
 }
 
