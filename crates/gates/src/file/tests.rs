@@ -334,6 +334,7 @@ fn a_secret_never_shows_in_what_is_wrong_with_it() {
         "canary-7f3a\n",
         "root:canary-7f3a:0:0\n",
         "canary 7f3a: 1\n",
+        "canary7f3acanary7f3acanary7f3acanary7f3acanary7f3a: 1\n",
         "- canary-7f3a\n",
         "\"canary",
     ] {
