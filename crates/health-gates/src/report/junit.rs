@@ -147,3 +147,21 @@ fn escape(text: &str, quoted: bool) -> String {
     }
     escaped
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_xml_has_no_place_for_is_replaced_and_what_is_syntax_is_escaped() {
+        assert_eq!(
+            content("\u{0}\u{1b}[31m\u{7f}\u{85}\u{fffe}\u{ffff}\r"),
+            "\u{fffd}\u{fffd}[31m\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}"
+        );
+        assert_eq!(
+            content("a\n\t<b>&\"c\""),
+            "a\n\t&lt;b&gt;&amp;&quot;c&quot;"
+        );
+        assert_eq!(attribute("a\n\tb"), "a&#10;&#9;b");
+    }
+}
