@@ -8,6 +8,25 @@ pub(crate) fn line(text: &str) -> String {
     bounded(text, SHOWN)
 }
 
+/// As [`line`], with every run of spaces, line breaks and control characters as one space: prose of a server's.
+pub(crate) fn words(text: &str) -> String {
+    let words: Vec<&str> = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+        .collect();
+    line(&words.join(" "))
+}
+
+/// A piece of an answer, such as one value of many: as [`line`], of at most 100 characters.
+pub(crate) fn piece(text: &str) -> String {
+    bounded(text, 100)
+}
+
+/// A [`piece`] between quotation marks.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("\"{}\"", piece(text))
+}
+
 /// As [`line`], with another bound.
 pub(crate) fn bounded(text: &str, most: usize) -> String {
     let mut shown = String::new();
@@ -57,5 +76,13 @@ mod tests {
         assert_eq!(line("\u{202e}x"), "\\u{202e}x");
         assert_eq!(line(&"é".repeat(9999)), format!("{}…", "é".repeat(SHOWN)));
         assert_eq!(line(&"x".repeat(SHOWN)), "x".repeat(SHOWN));
+    }
+
+    #[test]
+    fn a_page_of_foreign_words_becomes_one_line_of_them() {
+        assert_eq!(words(" a\n\tb\r\n::error::c\u{7} "), "a b ::error::c");
+        assert_eq!(words("a\u{202e}b"), "a\\u{202e}b");
+        assert_eq!(words(&"x ".repeat(999)).chars().count(), SHOWN + 1);
+        assert_eq!(quoted("a\nb"), "\"a\\nb\"");
     }
 }

@@ -13,13 +13,11 @@ mod probe;
 mod request;
 mod response;
 mod shared;
-mod shown;
 mod tls;
 
 pub(crate) use client::Cookies;
 pub use client::{Client, ClientOptions, Roots};
 pub use error::HttpError;
-pub(crate) use error::one_line;
 pub use expectation::Expectation;
 pub use probe::HttpProbe;
 pub use request::{Credentials, Request};

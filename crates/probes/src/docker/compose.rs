@@ -8,7 +8,7 @@ use super::{
     Environment, Version,
     process::{NotRun, Ran, run},
 };
-use crate::{Answer, http::one_line};
+use crate::{Answer, foreign};
 
 /// Which compose was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,7 +168,7 @@ fn read(ran: &Ran) -> Result<Version, ComposeError> {
         .trim()
         .parse()
         .map_err(|_| ComposeError::Unreadable {
-            printed: one_line(&printed),
+            printed: foreign::words(&printed),
         })
 }
 
@@ -178,6 +178,6 @@ fn failed(ran: &Ran) -> ComposeError {
             Some(code) => format!("exit {code}"),
             None => "killed by a signal".to_owned(),
         },
-        words: one_line(&String::from_utf8_lossy(&ran.stderr)),
+        words: foreign::words(&String::from_utf8_lossy(&ran.stderr)),
     }
 }

@@ -4,7 +4,10 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::{DockerError, Endpoint, Version};
-use crate::http::{Client, HttpError, Request, Response, one_line};
+use crate::{
+    foreign,
+    http::{Client, HttpError, Request, Response},
+};
 
 /// Which engine speaks Docker's API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +78,7 @@ fn read(response: &Response, endpoint: &Endpoint) -> Result<Daemon, DockerError>
             Ok(words) => DockerError::Refused {
                 at: endpoint.to_string(),
                 status: response.status_line(),
-                words: one_line(&words.message),
+                words: foreign::words(&words.message),
             },
             Err(_) => not_docker(response, endpoint),
         });
@@ -98,9 +101,9 @@ fn read(response: &Response, endpoint: &Endpoint) -> Result<Daemon, DockerError>
             .version
             .parse()
             .map_err(|_| not_docker(response, endpoint))?,
-        api_version: one_line(&body.api_version),
-        os: one_line(&body.os),
-        arch: one_line(&body.arch),
+        api_version: foreign::words(&body.api_version),
+        os: foreign::words(&body.os),
+        arch: foreign::words(&body.arch),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::{error::Error as _, io, path::PathBuf, time::Duration};
 
-use crate::{Answer, resolver::ResolveError};
+use crate::{Answer, foreign, resolver::ResolveError};
 
 /// Why a request was not sent, or not answered whole. Texts fit "failed to …" and hold no credential: no header's
 /// value, no user information, no query.
@@ -130,7 +130,7 @@ impl HttpError {
                 if let Some(tls) = tls_error(io) {
                     return HttpError::Tls {
                         at,
-                        detail: one_line(&tls.to_string()),
+                        detail: foreign::words(&tls.to_string()),
                     };
                 }
                 if error.is_connect() {
@@ -143,7 +143,7 @@ impl HttpError {
             }
             innermost = Some(match cause.downcast_ref::<io::Error>() {
                 Some(io) => system_words(io),
-                None => one_line(&cause.to_string()),
+                None => foreign::words(&cause.to_string()),
             });
             source = cause.source();
         }
@@ -174,37 +174,6 @@ fn system_words(error: &io::Error) -> String {
         | io::ErrorKind::NetworkUnreachable
         | io::ErrorKind::TimedOut
         | io::ErrorKind::UnexpectedEof) => kind.to_string(),
-        _ => one_line(&error.to_string()),
-    }
-}
-
-/// A foreign text as one line of at most 200 characters.
-pub(crate) fn one_line(text: &str) -> String {
-    const LONGEST: usize = 200;
-    let mut words = String::new();
-    for word in text.split(|c: char| c.is_whitespace() || c.is_control()) {
-        if word.is_empty() {
-            continue;
-        }
-        if !words.is_empty() {
-            words.push(' ');
-        }
-        words.push_str(word);
-    }
-    if words.chars().count() > LONGEST {
-        words = words.chars().take(LONGEST - 1).collect();
-        words.push('…');
-    }
-    words
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_foreign_text_becomes_one_short_line() {
-        assert_eq!(one_line(" a\n\tb\r\n::error::c\u{7} "), "a b ::error::c");
-        assert_eq!(one_line(&"x".repeat(999)).chars().count(), 200);
+        _ => foreign::words(&error.to_string()),
     }
 }

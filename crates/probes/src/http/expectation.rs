@@ -11,10 +11,8 @@ use std::{ops::RangeInclusive, time::Duration};
 pub use json::{Comparison, JsonTest, JsonType, Pointer, PointerError, Relation};
 pub use pattern::{Pattern, PatternError};
 
-use super::{
-    Response,
-    shown::{bounded, quoted},
-};
+use super::Response;
+use crate::foreign::{piece, quoted};
 
 /// What an answer must be. All of it holds at once. What is wanted is shown where it is missing: it holds no secret.
 #[derive(Clone, Debug)]
@@ -224,7 +222,7 @@ impl HeaderTest {
             [] => "is missing".to_owned(),
             values => {
                 let values: Vec<String> = values.iter().map(|value| quoted(value)).collect();
-                format!("is {}", bounded(&values.join(", ")))
+                format!("is {}", piece(&values.join(", ")))
             }
         };
         (!well).then(|| format!("header {name} {seen}, {wanted}"))

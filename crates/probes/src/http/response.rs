@@ -5,10 +5,7 @@ use std::{fmt, time::Duration};
 use reqwest::{StatusCode, header::HeaderMap};
 use serde::de::DeserializeOwned;
 
-use super::{
-    error::one_line,
-    shown::{bounded, quoted},
-};
+use crate::foreign::{piece, quoted, words};
 
 /// A whole answer.
 #[derive(Clone)]
@@ -46,7 +43,7 @@ impl Response {
     /// What came, in words: `302 Found to http://a.example/login after 5 redirects`.
     pub fn summary(&self) -> String {
         let to = match &self.points_to {
-            Some(place) => format!(" to {}", bounded(place)),
+            Some(place) => format!(" to {}", piece(place)),
             None => String::new(),
         };
         let after = match self.redirects {
@@ -69,7 +66,7 @@ impl Response {
             }
             Err(_) => return None,
         };
-        let text = one_line(text);
+        let text = words(text);
         (!text.is_empty() && self.unread_coding.is_none()).then(|| quoted(&text))
     }
 

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use super::{Answered, PrometheusError, reading::Data};
 use crate::{
-    http::{Client, ClientOptions, Credentials, HttpError, Request, Response, Roots, one_line},
+    foreign,
+    http::{Client, ClientOptions, Credentials, HttpError, Request, Response, Roots},
     resolver::Resolver,
 };
 
@@ -153,8 +154,8 @@ impl Prometheus {
         if body.status != "success" || response.status != 200 {
             return Err(PrometheusError::Refused {
                 at,
-                kind: one_line(&body.kind),
-                words: one_line(&body.error),
+                kind: foreign::words(&body.kind),
+                words: foreign::words(&body.error),
             });
         }
         let samples = serde_json::from_value::<Data>(body.data)
@@ -163,7 +164,11 @@ impl Prometheus {
             .ok_or(PrometheusError::NotNumbers { at })?;
         Ok(Answered {
             samples,
-            warnings: body.warnings.iter().map(|words| one_line(words)).collect(),
+            warnings: body
+                .warnings
+                .iter()
+                .map(|words| foreign::words(words))
+                .collect(),
         })
     }
 }

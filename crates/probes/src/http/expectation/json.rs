@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::Pattern;
-use crate::http::shown::bounded;
+use crate::foreign::piece;
 
 /// A place in a JSON document (RFC 6901): empty for the whole, else parts that begin with `/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl fmt::Display for Pointer {
         if self.0.is_empty() {
             f.write_str("the document")
         } else {
-            f.write_str(&bounded(&self.0))
+            f.write_str(&piece(&self.0))
         }
     }
 }
@@ -198,7 +198,7 @@ impl JsonTest {
             JsonTest::Type(_) | JsonTest::Length(_) | JsonTest::Matches(_) => true,
             _ => false,
         };
-        let text = bounded(&value.to_string());
+        let text = piece(&value.to_string());
         match value {
             Value::Null | Value::Bool(_) => text,
             Value::Number(_) if matches!(self, JsonTest::Number(_)) => text,
@@ -236,7 +236,7 @@ impl JsonTest {
 impl fmt::Display for JsonTest {
     /// What is wanted, in words that follow "wanted".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let one = |value: &Value| bounded(&value.to_string());
+        let one = |value: &Value| piece(&value.to_string());
         match self {
             JsonTest::Equals(value) => f.write_str(&one(value)),
             JsonTest::Differs(value) => write!(f, "another than {}", one(value)),

@@ -44,6 +44,6 @@ impl Pattern {
 impl fmt::Display for Pattern {
     /// As it was written, escaped and cut, between slashes: `/healthy/`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "/{}/", crate::http::shown::bounded(self.0.as_str()))
+        write!(f, "/{}/", crate::foreign::piece(self.0.as_str()))
     }
 }
