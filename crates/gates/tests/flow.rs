@@ -144,7 +144,7 @@ async fn what_is_captured_goes_into_every_part_of_a_request() {
         .and(query_param("token", TOKEN))
         .and(header("X-Csrf", "canary-csrf"))
         .and(header("X-Session", "canary-session"))
-        .and(basic_auth("me", "pass"))
+        .and(basic_auth("user-17", TOKEN))
         .and(body_json(json!({"id": 17, "text": "user 17"})))
         .respond_with(ResponseTemplate::new(200));
     heard.expect(1).mount(&server).await;
@@ -174,7 +174,7 @@ async fn what_is_captured_goes_into_every_part_of_a_request() {
       - method: PUT
         url: '/users/{{user}}?token={{token}}'
         headers: {X-Csrf: '{{csrf}}', X-Session: '{{session}}'}
-        basic-auth: {user: me, password: pass}
+        basic-auth: {user: 'user-{{id}}', password: '{{token}}'}
         json-body: {id: '{{id}}', text: 'user {{user}}'}
       - url: /form
         form: {token: '{{token}}'}
@@ -270,6 +270,34 @@ fn a_value_that_no_step_before_captures_is_told_with_its_line_and_a_suggestion()
         ],
         "{told:#?}"
     );
+}
+
+#[test]
+fn a_captured_value_that_is_wanted_of_an_answer_is_told_as_a_mistake() {
+    let told = wrong(
+        "- name: a
+  flow:
+    base-url: http://a.example
+    steps:
+      - url: /login
+        capture:
+          id: {json: /id}
+      - url: /courses
+        json: {/id: '{{id}}', '/{{id}}': {one-of: [1, 'a {{id}}']}}
+        response-headers: {X-Id: '{{id}}'}
+        matches: 'id=.{{id}}'
+        capture:
+          other: {json: '/{{id}}/x'}
+",
+    );
+    let lines: Vec<&str> = told
+        .iter()
+        .filter(|line| line.contains("the captured value `id`"))
+        .map(|line| line.split(':').next().unwrap())
+        .collect();
+    assert_eq!(lines, ["9", "9", "9", "10", "13"], "{told:#?}");
+    assert_eq!(told.len(), 6, "{told:#?}");
+    assert!(told[4].contains("`matches`"), "{told:#?}");
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub use template::{Template, TemplateError, is_name};
 
 use crate::{
     Observation, Probe, ProbeFuture,
-    http::{Client, Credentials, Expectation, Request},
+    http::{Client, Expectation, Request},
 };
 
 /// One request of a flow, and what its answer must be.
@@ -41,7 +41,7 @@ pub struct Step {
     /// Its headers.
     pub headers: Vec<(String, Template)>,
     /// What it proves itself with, unless a header does.
-    pub credentials: Option<Credentials>,
+    pub basic_auth: Option<BasicAuth>,
     /// Its body.
     pub body: Body,
     /// How many redirects are followed; as the client does, where nothing is said. Cookies that they set are kept.
@@ -53,6 +53,15 @@ pub struct Step {
     /// Whether it is asked even when a step before it failed, as far as the values that it needs were captured: to log
     /// out.
     pub always: bool,
+}
+
+/// User and password of basic authorization (RFC 7617), with places for captured values.
+#[derive(Clone, Debug)]
+pub struct BasicAuth {
+    /// The user, without a colon.
+    pub user: Template,
+    /// Its password.
+    pub password: Template,
 }
 
 /// What is sent after the headers.
@@ -105,10 +114,15 @@ impl Step {
     /// The names that must be captured before it can be asked.
     pub fn needs(&self) -> Vec<String> {
         let headers = self.headers.iter().flat_map(|(_, value)| value.places());
+        let basic_auth = self
+            .basic_auth
+            .iter()
+            .flat_map(|basic| basic.user.places().chain(basic.password.places()));
         let mut names: Vec<String> = self
             .address
             .places()
             .chain(headers)
+            .chain(basic_auth)
             .map(str::to_owned)
             .collect();
         names.extend(self.body.places());

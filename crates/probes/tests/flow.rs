@@ -40,7 +40,7 @@ fn step(base: &str, line: &str) -> Step {
         method: method.to_owned(),
         address: Address::parse(Some(base), url).expect("an address"),
         headers: Vec::new(),
-        credentials: None,
+        basic_auth: None,
         body: Body::None,
         redirects: None,
         expectation: Expectation::default(),

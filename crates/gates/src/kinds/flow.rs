@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use probes::{
     Probe,
-    flow::{Address, AddressError, Body, Flow, Step, Template, TemplateError},
+    flow::{Address, AddressError, BasicAuth, Body, Flow, Step, Template, TemplateError},
     http::{Client, Credentials},
 };
 
@@ -155,6 +155,7 @@ fn step(
     problems: &mut Problems,
 ) -> Option<Step> {
     let address = address(fields, base, known, problems);
+    places::none_in_answer(fields, problems);
     let parts = request::read(fields, problems);
     let expectation = expectation::read(fields, problems);
     if let (Some(parts), Some(expectation)) = (&parts, &expectation) {
@@ -162,7 +163,7 @@ fn step(
     }
     let mut read = |key: &str, text: &str| known.template(fields, key, text, problems);
     let mut headers = Vec::new();
-    let mut credentials = None;
+    let mut basic_auth = None;
     let mut body = Body::None;
     let mut method = String::new();
     if let Some(parts) = parts {
@@ -175,7 +176,13 @@ fn step(
                 let value = read("bearer-token", &format!("Bearer {token}"));
                 headers.push(("Authorization".to_owned(), value));
             }
-            other => credentials = other,
+            Some(Credentials::Basic { user, password }) => {
+                basic_auth = Some(BasicAuth {
+                    user: read("basic-auth", &user),
+                    password: read("basic-auth", &password),
+                });
+            }
+            None => (),
         }
         body = match parts.body {
             request::Body::None => Body::None,
@@ -202,7 +209,7 @@ fn step(
         method,
         address: address?,
         headers,
-        credentials,
+        basic_auth,
         body,
         redirects: fields
             .count("redirects")

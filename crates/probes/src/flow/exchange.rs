@@ -11,7 +11,7 @@ use super::{
     jar::Jar,
     template::{Captured, Placement, Template},
 };
-use crate::http::{Client, Cookies, HttpError, Request, Response};
+use crate::http::{Client, Cookies, Credentials, HttpError, Request, Response};
 
 /// Why a request could not be put together; reads after "failed to …".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,8 +59,16 @@ pub(super) fn prepare(step: &Step, captured: &Captured) -> Result<Request, Prepa
                 .body(Request::form(&pairs));
         }
     }
-    if let Some(credentials) = &step.credentials {
-        request = request.credentials(credentials)?;
+    if let Some(basic) = &step.basic_auth {
+        let fill = |template: &Template| template.fill(captured, Placement::Plain);
+        let credentials = Credentials::Basic {
+            user: fill(&basic.user).map_err(missing)?,
+            password: fill(&basic.password).map_err(missing)?,
+        };
+        // What is written in the file was tried when it was read: only a captured user can be no user.
+        request = request
+            .credentials(&credentials)
+            .map_err(|_| PrepareError::Header("Authorization".to_owned()))?;
     }
     for (name, template) in &step.headers {
         let value = template.fill(captured, Placement::Plain).map_err(missing)?;

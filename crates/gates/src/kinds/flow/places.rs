@@ -4,7 +4,7 @@ use actions_kit::suggest;
 use probes::flow::Template;
 
 use super::no_template;
-use crate::{Fields, Problems};
+use crate::{Fields, Problems, Setting};
 
 /// The names that the steps so far have captured.
 pub(super) struct Known<'a> {
@@ -98,6 +98,40 @@ impl<'a> Known<'a> {
             );
         }
     }
+}
+
+/// Tells where a captured value is written into what an answer must be: it is filled into requests alone, and would be
+/// wanted there as it is written. Regular expressions refuse `{{` themselves.
+pub(super) fn none_in_answer(step: &Fields, problems: &mut Problems) {
+    for key in ["json", "response-headers"] {
+        for (place, setting) in step.map(key) {
+            let mut names = Template::places_in(&place.as_str().into()).unwrap_or_default();
+            if let Setting::Json(json) = setting {
+                names.extend(Template::places_in(json).unwrap_or_default());
+            }
+            for name in names {
+                tell(step, key, &name, problems);
+            }
+        }
+    }
+    for (_, setting) in step.map("capture") {
+        if let Setting::Object(capture) = setting {
+            let pointer = capture.text("json").unwrap_or_default();
+            for name in Template::places_in(&pointer.into()).unwrap_or_default() {
+                tell(capture, "json", &name, problems);
+            }
+        }
+    }
+}
+
+fn tell(fields: &Fields, key: &str, name: &str, problems: &mut Problems) {
+    fields.wrong(
+        key,
+        &format!("the captured value `{name}`"),
+        "what is known when the file is read",
+        "write captured values into the request, such as its `url`; the text itself is wanted by `matches`",
+        problems,
+    );
 }
 
 /// What `step` captures.
