@@ -251,7 +251,7 @@ fn tell(
     let mut summary = Summary::new();
     summary.paragraph(&report.line());
     if let Some(now) = &report.now {
-        summary.paragraph(&format!("**What now:** {}", markdown::text(now)));
+        summary.paragraph(&format!("**What now:** {}", markdown::prose(now)));
     }
     if report.whole_story {
         story.tell(&mut summary);

@@ -7,6 +7,7 @@ mod closing;
 mod config;
 mod deploy;
 mod expire;
+mod gates;
 mod person;
 mod report;
 mod rerun;

@@ -7,7 +7,7 @@ use lease::store::{History, Snapshot, Store, StoreError};
 use ledger::{AttemptOutcome, DeploymentState, Entry, Event, FailureReason, Party, Timestamp};
 use leg::Voice;
 
-use crate::timeline;
+use crate::{gates, timeline};
 
 /// How long the story may take to be read once everything is decided.
 const STORY_WITHIN: Duration = Duration::from_secs(15);
@@ -209,6 +209,7 @@ impl Story {
                 attempts.iter().map(row),
             );
         }
+        gates::tell(&self.entries, summary);
         if let Some(reason) = self.state.as_ref().and_then(|s| s.last_failover) {
             summary.paragraph(&format!(
                 "The last takeover happened because of `{reason}`."

@@ -47,6 +47,7 @@ pub(crate) fn gantt(story: &Story) -> Option<String> {
             });
         }
         bars.extend(own.into_iter().map(|attempt| bar(attempt, last)));
+        bars.extend(entries.iter().filter_map(|e| judged(e)));
         bars.extend(entries.iter().filter_map(|e| milestone(e)));
     }
     if sections.is_empty() {
@@ -99,6 +100,26 @@ fn bar(attempt: &AttemptTold, last: Timestamp) -> Bar {
         from: attempt.from,
         to: attempt.to.unwrap_or(last),
     }
+}
+
+/// From the beginning of the judgement of the gates to its end.
+fn judged(entry: &Entry) -> Option<Bar> {
+    let Event::Gates { gates } = &entry.event else {
+        return None;
+    };
+    let took = gates.iter().map(|gate| gate.took).max().unwrap_or_default();
+    let failed = gates.iter().any(|gate| gate.status.failed());
+    let (word, tags) = if failed {
+        ("failed", "crit, ")
+    } else {
+        ("passed", "done, ")
+    };
+    Some(Bar {
+        label: format!("health gates {word}, token {}", entry.token),
+        tags,
+        from: Timestamp(entry.at.0.saturating_sub(took.as_millis() as u64)),
+        to: entry.at,
+    })
 }
 
 fn milestone(entry: &Entry) -> Option<Bar> {

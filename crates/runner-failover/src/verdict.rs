@@ -138,7 +138,7 @@ fn tell(
     summary.heading(&format!("Deployment to {}", config.target));
     summary.paragraph(&report.line());
     if let Some(now) = &report.now {
-        summary.paragraph(&format!("**What now:** {}", markdown::text(now)));
+        summary.paragraph(&format!("**What now:** {}", markdown::prose(now)));
     }
     story.tell(&mut summary);
     let run = config

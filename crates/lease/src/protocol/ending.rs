@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ledger::{AttemptOutcome, Draft, Event, Outcome, TakeoverReason};
+use ledger::{AttemptOutcome, Draft, Event, FailureReason, Outcome, TakeoverReason};
 
 use super::{
     Candidate, Ended,
@@ -193,7 +193,13 @@ impl Candidate {
         on_failure: Option<&Ended>,
         mut drafts: Vec<Draft>,
     ) -> Intent {
-        let mut detail = format!("{} on {}", failing.detail, hold.record.holder);
+        // What a gate saw it would have seen from everywhere.
+        let by_gates = failing.reason == FailureReason::Gates;
+        let mut detail = if by_gates {
+            failing.detail.clone()
+        } else {
+            format!("{} on {}", failing.detail, hold.record.holder)
+        };
         if let Some(ended) = on_failure {
             let succeeded = ended.outcome == AttemptOutcome::Succeeded;
             let told = if succeeded {
@@ -201,7 +207,12 @@ impl Candidate {
             } else {
                 format!("on-failure: {}", ended.detail)
             };
-            detail = format!("{detail}; {told}");
+            // The evidence of the gates is long, and a tip keeps the beginning.
+            detail = if by_gates {
+                format!("{told} after this: {detail}")
+            } else {
+                format!("{detail}; {told}")
+            };
             drafts.push(self.say(
                 hold,
                 Event::OnFailureFinished {

@@ -63,7 +63,7 @@ pub(crate) fn tell(target: &str, mode: &SelectMode, evidence: &Evidence, choice:
     summary.heading(&format!("A runner for {}", markdown::text(target)));
     summary.paragraph(&report.line());
     if let Some(now) = &report.now {
-        summary.paragraph(&format!("**What now:** {}", markdown::text(now)));
+        summary.paragraph(&format!("**What now:** {}", markdown::prose(now)));
     }
     if let Some(runs_on) = runs_on {
         summary.paragraph(&format!("`runs-on`: {}", markdown::code(&runs_on)));
