@@ -51,8 +51,13 @@ impl Report {
         }
         self.timeline(&mut summary);
         summary.paragraph(&format!(
-            "{} gates in {}.",
+            "{} {} in {}.",
             judgement.gates.len(),
+            if judgement.gates.len() == 1 {
+                "gate"
+            } else {
+                "gates"
+            },
             words::time(judgement.took)
         ));
         summary
