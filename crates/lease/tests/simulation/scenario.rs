@@ -7,10 +7,11 @@ use ledger::{Event, FailureReason, Outcome, PreflightResult, TakeoverReason};
 
 use crate::{
     cast::{
-        CALM, SECOND, a_pair, a_pair_with, attempts, candidate, end, fails, secs, takeovers,
+        CALM, SECOND, a_pair, a_pair_with, attempts, candidate, count, end, fails, secs, takeovers,
         the_end, watcher, works,
     },
     faults::Fault,
+    host::{Gates, Plan},
     world::World,
 };
 
@@ -336,6 +337,56 @@ fn gates_that_nobody_judges_end_the_deployment_as_gates_missing() {
         end(&world),
         (Outcome::Failed, Some(FailureReason::GatesMissing))
     );
+}
+
+/// A pair whose legs judge gates for a minute, two seconds after the command.
+fn judging(seed: u64, pass: bool, faults: &[(u64, Fault)]) -> World {
+    let gates = Gates {
+        begins_after: secs(2),
+        takes: secs(60),
+        pass,
+    };
+    let plan = Plan {
+        gates: Some(gates),
+        ..works(30)
+    };
+    a_pair_with(seed, [plan, plan], faults, |c| {
+        c.await_gates = true;
+        c.on_failure = true;
+    })
+}
+
+#[test]
+fn gates_end_the_deployment_by_their_result_and_a_failure_is_rolled_back_once() {
+    let world = judging(20, true, &[]);
+    assert_eq!(end(&world), (Outcome::Succeeded, None));
+    let world = judging(20, false, &[]);
+    assert_eq!(end(&world), (Outcome::Failed, Some(FailureReason::Gates)));
+    assert_eq!(count(&world, |e| matches!(e, Event::OnFailureStarted)), 1);
+    assert_eq!(attempts(&world), 1);
+}
+
+#[test]
+fn a_lost_judge_is_followed_within_30_seconds_and_judges_without_deploying() {
+    for seed in 0..40 {
+        let world = judging(seed, true, &[(50, Fault::Crash(0))]);
+        assert_eq!(takeovers(&world), [TakeoverReason::PrimaryUnreachable]);
+        assert_eq!(end(&world), (Outcome::Succeeded, None));
+        assert_eq!(attempts(&world), 1, "seed {seed}");
+        // The command, the first judge, and the second two seconds after its takeover.
+        let after = world.starts[2].0.saturating_sub(secs(50));
+        assert!(after <= secs(32), "seed {seed}: {after:?}");
+    }
+}
+
+#[test]
+fn a_judge_that_stood_still_counts_for_nothing_when_it_goes_on() {
+    for seed in 0..40 {
+        let world = judging(seed, false, &[(50, Fault::Freeze(0, secs(90)))]);
+        assert_eq!(end(&world), (Outcome::Failed, Some(FailureReason::Gates)));
+        assert_eq!(count(&world, |e| matches!(e, Event::Gates { .. })), 1);
+        assert_eq!(count(&world, |e| matches!(e, Event::OnFailureStarted)), 1);
+    }
 }
 
 #[test]
