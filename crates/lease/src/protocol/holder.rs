@@ -298,6 +298,12 @@ impl Candidate {
                 "a person asked for it",
                 Vec::new(),
             ),
+            // The command is done: the gates are next, in a step of their own, however late the claim was answered.
+            Stage::Start(_) if hold.record.command_done => Intent::Finish(Conclusion::Proceed {
+                token: hold.record.token,
+                finished: false,
+                gates_only: true,
+            }),
             Stage::Start(number) if now >= hold.claimed_at + self.config.timeout => {
                 let ended = Ended {
                     outcome: AttemptOutcome::Timeout,
@@ -312,12 +318,6 @@ impl Candidate {
                     &detail,
                 )
             }
-            // The command is done: the gates are next, in a step of their own.
-            Stage::Start(_) if hold.record.command_done => Intent::Finish(Conclusion::Proceed {
-                token: hold.record.token,
-                finished: false,
-                gates_only: true,
-            }),
             // A claim or a renewal that was answered late is renewed before anything starts.
             Stage::Start(number) if now < hold.renewed_at + heartbeat => {
                 Intent::Start(Command::Deploy, *number)

@@ -153,3 +153,36 @@ fn gates_that_nobody_ever_judges_end_as_gates_missing() {
     assert!(play.legs[verdict].end.is_some());
     assert_eq!(play.legs[PRIMARY].started.len(), 1);
 }
+
+#[test]
+fn gates_that_were_claimed_long_ago_are_gone_on_with_and_no_attempt_is_told() {
+    let mut play = Play::pair(|c| {
+        c.await_gates = true;
+        c.timeout = secs(60);
+    });
+    play.run(3);
+    play.succeeds(PRIMARY);
+    play.legs[STANDBY].net = Net::Manual;
+    play.run(301);
+    let claim = play.legs[STANDBY].outbox[0].clone();
+    // It lands, and is heard of, when a command would have no time left.
+    play.legs[STANDBY].net = Net::Cut;
+    play.run(70);
+    play.swap(&claim);
+    assert_eq!((play.phase(), play.record().token), (Phase::Deployed, 2));
+    play.legs[STANDBY].net = Net::Fine;
+    play.run(5);
+    assert!(
+        matches!(
+            play.legs[STANDBY].end,
+            Some(Conclusion::Proceed {
+                gates_only: true,
+                ..
+            })
+        ),
+        "{:?}",
+        play.legs[STANDBY].end
+    );
+    assert!(play.attempts_add_up());
+    assert_eq!(play.outcome(1), None);
+}
