@@ -102,7 +102,8 @@ impl Redactor {
     pub fn finds_secret_in(&self, text: &str) -> bool {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let mut long = known.forms.iter().map(|(_, form)| form);
-        long.any(|form| form.len() >= SHORTEST_PART && text.contains(form.as_str())) || credentials::has_credentials(text)
+        long.any(|form| form.len() >= SHORTEST_PART && text.contains(form.as_str()))
+            || credentials::has_credentials(text)
     }
 
     fn add_value(&self, value: &str) {
