@@ -1,19 +1,21 @@
 //! A stage without faults of its own: one clock for all, a store that answers at once, commands that end when told to.
 
+mod foreign;
+
 use std::{sync::Arc, time::Duration};
 
 use lease::{
     LockName, OnPrimaryLost, Phase, Policy, Record, Timing,
     protocol::{
         Appender, AppenderConfig, AppenderEnd, Candidate, CandidateConfig, Command, Conclusion,
-        Effect, Ended, GatesConfig, Input, Judged, Now, Person, PersonConfig, PersonEnd, Request,
-        Rerun, SwapAnswer, Task, Watcher, WatcherConfig,
+        Effect, Ended, GatesConfig, Input, Judged, Now, Rerun, SwapAnswer, Task, Watcher,
+        WatcherConfig,
     },
-    store::{Snapshot, StoreError, Version, Write},
+    store::{Snapshot, StoreError, Write},
 };
 use ledger::{
-    AttemptOutcome, Deployment, Draft, Entry, Event, FailureReason, Gate, GateStatus, Outcome,
-    Party, PreflightResult, Role, TakeoverReason, Timestamp,
+    AttemptOutcome, Deployment, Entry, Event, FailureReason, Gate, GateStatus, Outcome, Party,
+    PreflightResult, Role, TakeoverReason, Timestamp,
 };
 
 pub(crate) fn secs(n: u64) -> Duration {
@@ -497,90 +499,6 @@ impl Play {
 
     pub(crate) fn crash(&mut self, index: usize) {
         self.legs[index].alive = false;
-    }
-
-    /// The leg's preflight fails.
-    pub(crate) fn unfit(&mut self, index: usize) {
-        let event = Event::Preflight {
-            result: PreflightResult::Fail,
-            failed: Vec::new(),
-        };
-        self.append(index, event);
-    }
-
-    /// An entry by a leg, written by somebody else than the actor.
-    pub(crate) fn append(&mut self, index: usize, event: Event) {
-        let leg = &self.legs[index];
-        let draft = Draft {
-            deployment: leg.deployment.clone(),
-            by: leg.party.clone(),
-            token: 0,
-            event,
-        };
-        self.put(None, vec![draft]);
-    }
-
-    /// A write by somebody who is not of the protocol, over what stands.
-    pub(crate) fn put(&mut self, record: Option<Record>, drafts: Vec<Draft>) {
-        self.nonces += 1;
-        let nonce = format!("foreign-{}", self.nonces);
-        let at = Timestamp(self.now.as_millis() as u64);
-        let (entries, tip) = self.store.tip.extend(&nonce, at, drafts);
-        let record = record.map(|r| Record {
-            nonce: nonce.clone(),
-            ..r
-        });
-        let expected = self.store.version.clone();
-        self.swap(&Write {
-            nonce,
-            expected,
-            record,
-            entries,
-            tip,
-            at,
-        });
-    }
-
-    pub(crate) fn remove_lease(&mut self) {
-        self.store.record = None;
-        self.store.version = Version {
-            lease: None,
-            ..self.store.version.clone()
-        };
-    }
-
-    /// A person's request, on a store that answers at once.
-    pub(crate) fn ask(&mut self, request: Request) -> PersonEnd {
-        let mut person = Person::new(PersonConfig {
-            request,
-            actor: "someone".to_owned(),
-            reason: "wanted".to_owned(),
-            deployment: None,
-            resend_after: secs(1),
-        });
-        let mut inputs = vec![Input::Tick];
-        while person.end().is_none() {
-            self.nonces += 1;
-            let now = Now {
-                boot: self.now,
-                wall: Timestamp(self.now.as_millis() as u64),
-            };
-            let input = inputs.pop().unwrap_or(Input::Tick);
-            for effect in person.step(now, &format!("person-{}", self.nonces), input) {
-                match effect {
-                    Effect::Read => inputs.push(Input::Read(Ok(self.store.clone()))),
-                    Effect::Send(write) => {
-                        let result = self.swap(&write);
-                        inputs.push(Input::Swapped {
-                            nonce: write.nonce.clone(),
-                            result,
-                        });
-                    }
-                    _ => {}
-                }
-            }
-        }
-        person.end().unwrap().clone()
     }
 
     pub(crate) fn record(&self) -> &Record {
