@@ -137,6 +137,30 @@ fn part(
     let Some(token) = file.fencing_token else {
         return Part::None;
     };
+    for (input, given, left) in [
+        (
+            "environment",
+            inputs.opt_text("environment"),
+            Some(file.environment.as_str()),
+        ),
+        (
+            "lock-name",
+            inputs.opt_text("lock-name"),
+            file.lock_name.as_deref(),
+        ),
+    ] {
+        if given != left {
+            wrong.push(
+                input,
+                &format!("`{}`", given.unwrap_or_default()),
+                &format!(
+                    "that of the deployment that this leg carries: `{}`",
+                    left.unwrap_or_default()
+                ),
+                "leave the input out; or, to judge without a word to the ledger, set `store: none`",
+            );
+        }
+    }
     if !awaited {
         wrong.push(
             "await-gates",

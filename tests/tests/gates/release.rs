@@ -149,6 +149,22 @@ fn a_deployment_that_did_not_await_its_gates_is_refused_by_the_inputs_name() {
 }
 
 #[test]
+fn another_environment_than_the_legs_is_refused() {
+    let (scene, run) = (Scene::new(), Run::number(1));
+    deployed(&scene, &run);
+    let other = scene
+        .gates(&run, 1, HEALTHY)
+        .input("environment", "staging");
+    let refused = other.finish(SOON).expect(64);
+    assert!(
+        refused.log().contains("`staging`") && refused.log().contains("`production`"),
+        "{}",
+        refused.log()
+    );
+    assert!(scene.audit().ends(&run.deployment()).is_empty());
+}
+
+#[test]
 fn gates_are_judged_once_a_deployment() {
     let (scene, run) = (Scene::new(), Run::number(1));
     deployed(&scene, &run);
