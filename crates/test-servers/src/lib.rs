@@ -19,7 +19,7 @@ mod registry;
 
 pub use deaf::Deaf;
 pub use docker::Docker;
-pub use network::in_network;
+pub use network::{in_named_network, in_network};
 pub use postgres::{Postgres, PostgresSetup};
 pub use process::{Process, free_port, program, until};
 pub use prometheus::Prometheus;

@@ -1,6 +1,7 @@
 //! A network of the test's own: addresses, routes and drops that no other process sees.
 
 use std::{
+    fs,
     io::Write,
     process::{Command, Stdio},
     thread,
@@ -25,6 +26,36 @@ pub fn in_network<T: Send>(setup: &str, body: impl FnOnce() -> T + Send) -> T {
             .join()
     });
     ended.unwrap_or_else(|failed| std::panic::resume_unwind(failed))
+}
+
+/// As [`in_network`], with an `/etc/hosts` and an `/etc/resolv.conf` that no other process sees.
+pub fn in_named_network<T: Send>(
+    setup: &str,
+    hosts: &str,
+    name_servers: &str,
+    body: impl FnOnce() -> T + Send,
+) -> T {
+    let folder = tempfile::tempdir().expect("a folder");
+    in_network(setup, || {
+        unshare(CloneFlags::CLONE_NEWNS).expect("mounts of its own");
+        mount(&["--make-rprivate", "/"]);
+        for (name, text) in [("hosts", hosts), ("resolv.conf", name_servers)] {
+            let file = folder.path().join(name);
+            fs::write(&file, text).expect("a file");
+            let (file, target) = (file.display().to_string(), format!("/etc/{name}"));
+            mount(&["--bind", &file, &target]);
+        }
+        body()
+    })
+}
+
+fn mount(words: &[&str]) {
+    let out = Command::new("mount")
+        .args(words)
+        .output()
+        .expect("mount, of util-linux");
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "mount {words:?} failed: {said}");
 }
 
 fn ip(batch: &str) {

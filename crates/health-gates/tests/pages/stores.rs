@@ -1,0 +1,4 @@
+//! The pages on `postgres` and `redis`.
+
+mod postgres;
+mod redis;
