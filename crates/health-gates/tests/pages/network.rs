@@ -1,6 +1,7 @@
-//! The pages on `tcp`, `tls` and `dns`.
+//! The pages on `tcp`, `dns` and, in a file of its own, `tls`.
 
 mod name_server;
+mod tls;
 
 use std::{
     io::{Read, Write},

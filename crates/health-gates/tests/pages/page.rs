@@ -35,21 +35,26 @@ impl Page {
         found
     }
 
-    /// The rows of the table below `heading`: every text that is shown in the first column, and the second column.
-    pub(crate) fn rows(&self, heading: &str) -> Vec<(String, String)> {
+    /// The rows of the table below `heading`.
+    pub(crate) fn rows(&self, heading: &str) -> Vec<Row> {
         let section = self
             .text
             .split("\n## ")
             .find(|section| section.starts_with(heading))
             .unwrap_or_else(|| panic!("no section {heading}"));
         let mut rows = Vec::new();
-        for line in section.lines().filter(|line| line.starts_with("| `")) {
+        for line in section.lines().filter(|line| line.starts_with("| ")) {
             let cells: Vec<&str> = line.trim_matches('|').split(" | ").collect();
             let [shown, meaning] = cells[..] else {
                 panic!("two columns: {line}")
             };
-            for text in code(shown) {
-                rows.push((text, meaning.trim().to_owned()));
+            let whole = shown.trim().starts_with('`');
+            for (index, text) in code(shown).into_iter().enumerate() {
+                rows.push(Row {
+                    text,
+                    whole: whole && index == 0,
+                    meaning: meaning.trim().to_owned(),
+                });
             }
         }
         assert!(!rows.is_empty());
@@ -64,15 +69,12 @@ impl Page {
         seen: &[(String, String)],
         alike: impl Fn(&str) -> String,
     ) {
-        let missing: Vec<(String, String)> = self
+        let missing: Vec<Row> = self
             .rows(heading)
             .into_iter()
-            .filter(|(text, meaning)| {
+            .filter(|row| {
                 !seen.iter().any(|(status, words)| {
-                    let known = ["pass", "fail", "unknown"];
-                    let of_status = meaning.starts_with(status.as_str())
-                        || !known.iter().any(|word| meaning.starts_with(word));
-                    of_status && is_row(&alike(words), &alike(text))
+                    row.is_of(status) && row.shows(&alike(words), &alike(&row.text))
                 })
             })
             .collect();
@@ -80,17 +82,50 @@ impl Page {
     }
 }
 
-/// Whether `row` shows `seen`: the same, or a part of it where the row says so with `…`, or where it begins in the middle.
-fn is_row(seen: &str, row: &str) -> bool {
-    let mut parts = row.split('…').filter(|part| !part.is_empty());
-    let mut rest = seen;
-    parts.all(|part| match rest.split_once(part) {
-        Some((_, behind)) => {
-            rest = behind;
-            true
+/// One text that a page says is seen.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) text: String,
+    /// Whether it is all that is seen, but for what `…` stands for; otherwise it is a part.
+    pub(crate) whole: bool,
+    /// The column beside it.
+    pub(crate) meaning: String,
+}
+
+impl Row {
+    /// Whether the column beside it says this status, or none at all.
+    pub(crate) fn is_of(&self, status: &str) -> bool {
+        let known = ["pass", "fail", "unknown"];
+        self.meaning.starts_with(status) || !known.iter().any(|word| self.meaning.starts_with(word))
+    }
+
+    /// Whether it, written as `row`, shows `seen`.
+    fn shows(&self, seen: &str, row: &str) -> bool {
+        let mut parts = row.split('…');
+        let mut rest = seen;
+        let first = parts.next().unwrap_or_default();
+        let last = parts.next_back();
+        if !self.whole {
+            return seen.contains(row);
         }
-        None => false,
-    })
+        let Some(last) = last else {
+            return seen == row;
+        };
+        match rest
+            .strip_prefix(first)
+            .and_then(|rest| rest.strip_suffix(last))
+        {
+            Some(between) => rest = between,
+            None => return false,
+        }
+        parts.all(|part| match rest.split_once(part) {
+            Some((_, behind)) => {
+                rest = behind;
+                true
+            }
+            None => false,
+        })
+    }
 }
 
 /// What stands between backquotes, one or two.

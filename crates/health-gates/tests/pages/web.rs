@@ -131,11 +131,14 @@ impl Authority {
         Authority { params, key }
     }
 
-    /// An authority below this one, valid in these years, and its certificate.
-    pub(crate) fn below(&self, name: &str, years: (i32, i32)) -> (Authority, rcgen::Certificate) {
+    /// An authority below this one, with its certificate as `change` makes it.
+    pub(crate) fn below(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> (Authority, rcgen::Certificate) {
         let mut below = Authority::new(name);
-        below.params.not_before = rcgen::date_time_ymd(years.0, 1, 1);
-        below.params.not_after = rcgen::date_time_ymd(years.1, 1, 1);
+        change(&mut below.params);
         let issuer = Issuer::from_params(&self.params, &self.key);
         let certificate = below.params.signed_by(&below.key, &issuer).unwrap();
         (below, certificate)
