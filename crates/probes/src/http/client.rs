@@ -104,6 +104,12 @@ impl Client {
             })
             .redirect(Policy::none())
             .referer(false)
+            // Every question ends by a deadline of its own, so nobody need probe a connection that fell silent: five
+            // system calls less each.
+            .tcp_keepalive(None)
+            .tcp_keepalive_interval(None)
+            .tcp_keepalive_retries(None)
+            .tcp_user_timeout(None)
             .pool_max_idle_per_host(usize::from(!options.keep_alive.is_zero()))
             .pool_idle_timeout(options.keep_alive);
         if !options.proxies {
