@@ -6,7 +6,10 @@ use std::{
 };
 
 use rustls::pki_types::CertificateDer;
-use x509_parser::prelude::{ASN1Time, FromDer, GeneralName, X509Certificate};
+use x509_parser::{
+    oid_registry::OidRegistry,
+    prelude::{ASN1Time, FromDer, GeneralName, X509Certificate, X509Name},
+};
 
 use crate::foreign;
 
@@ -164,9 +167,8 @@ impl Certificate {
             _ => Vec::new(),
         };
         Ok(Certificate {
-            // Foreign text: no line break of it reaches a log.
-            subject: foreign::bounded(&parsed.subject().to_string(), LONGEST),
-            issuer: foreign::bounded(&parsed.issuer().to_string(), LONGEST),
+            subject: distinguished(parsed.subject()),
+            issuer: distinguished(parsed.issuer()),
             names,
             not_before: parsed.validity().not_before.timestamp(),
             not_after: parsed.validity().not_after.timestamp(),
@@ -246,6 +248,16 @@ pub(super) fn date(seconds: i64) -> String {
         // No year that a certificate can name.
         Err(_) => format!("second {seconds}"),
     }
+}
+
+/// A distinguished name as people write it, `CN=db.example, O=Example`. The usual attributes have their abbreviations
+/// without a registry; the parser's own, of a thousand identifiers that no name has, would be 30 KB of the binary.
+fn distinguished(name: &X509Name<'_>) -> String {
+    let text = name
+        .to_string_with_registry(&OidRegistry::default())
+        .unwrap_or_else(|_| "a name that cannot be read".to_owned());
+    // Foreign text: no line break of it reaches a log.
+    foreign::bounded(&text, LONGEST)
 }
 
 fn named(name: &GeneralName<'_>) -> Option<String> {
