@@ -4,8 +4,7 @@
 use std::{
     io::{self, Write},
     sync::mpsc::{self, Sender},
-    thread::JoinHandle,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use actions_kit::{
@@ -17,12 +16,13 @@ enum Word {
     Line(String),
     Raw(String),
     Annotation(Level, &'static str, String),
+    /// None follows; dropped once all are said.
+    Last(Sender<()>),
 }
 
 /// Speaks to whoever reads the log.
 pub struct Voice {
-    words: Option<Sender<Word>>,
-    thread: Option<JoinHandle<()>>,
+    words: Sender<Word>,
 }
 
 /// How long the last words may take when nobody reads.
@@ -33,7 +33,8 @@ impl Voice {
     pub fn new(environment: &Environment, redactor: Redactor) -> Self {
         let (words, heard) = mpsc::channel();
         let reader = Reader::of(environment);
-        let thread = std::thread::Builder::new()
+        // Without a thread nothing is said; that is no reason to stop a deployment.
+        let _thread = std::thread::Builder::new()
             .name("voice".to_owned())
             .spawn(move || {
                 let mut commands = Commands::new(io::stdout(), reader, redactor.clone());
@@ -47,14 +48,12 @@ impl Voice {
                         Word::Annotation(level, title, text) => {
                             commands.annotate(level, title, &text)
                         }
+                        Word::Last(_said) => return,
                     }
                     .and_then(|()| io::stdout().flush());
                 }
             });
-        Voice {
-            words: Some(words),
-            thread: thread.ok(),
-        }
+        Voice { words }
     }
 
     /// One line of the log.
@@ -83,22 +82,15 @@ impl Voice {
     }
 
     fn send(&self, word: Word) {
-        if let Some(words) = &self.words {
-            let _unheard = words.send(word);
-        }
+        let _unheard = self.words.send(word);
     }
 }
 
 impl Drop for Voice {
     /// Waits for the last words, but not for ever.
     fn drop(&mut self) {
-        self.words = None;
-        let Some(thread) = self.thread.take() else {
-            return;
-        };
-        let until = Instant::now() + LAST_WORDS;
-        while !thread.is_finished() && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        let (said, all) = mpsc::channel();
+        self.send(Word::Last(said));
+        let _said_or_late = all.recv_timeout(LAST_WORDS);
     }
 }
