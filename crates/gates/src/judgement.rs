@@ -1,7 +1,7 @@
 //! Judging gates: all at once, each with its own patience (design §8).
 //!
 //! Responsible for: when each gate is asked, how often, in which order, when that is enough, and how it then ended.
-//! [`State`](state::State) decides that as a pure function of what happened and when; [`judge`] asks the probes and
+//! `State` decides that as a pure function of what happened and when; [`judge`] asks the probes and
 //! keeps the time. Not responsible for what one question means (`probes`), nor for showing any of it.
 //!
 //! Every gate is judged to its own end, also when another has failed for good: a person who mends a release wants to
