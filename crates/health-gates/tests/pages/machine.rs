@@ -41,16 +41,27 @@ fn the_examples_of_command_pass_where_their_programs_do() {
         for example in examples {
             world.passes(example, &variables);
         }
-        // One that is not applied, and the same page's gate says so.
-        executable(
-            world,
-            "backend/manage.py",
-            "#!/bin/sh\nprintf '[X]  shop.0001\\n[ ]  shop.0002\\n'\n",
-        );
-        let judged = world.once(page.example("migrations"), &variables);
-        let (name, status, seen) = &judged.gates[0];
-        assert_eq!((name.as_str(), status.as_str()), ("migrations", "fail"));
-        assert!(seen.starts_with("exit code 0, wanted 1"), "{seen}");
+        // A migration that is not applied, and a project that does not even start: neither passes.
+        for (project, end) in [
+            (
+                "printf '[X]  shop.0001\\n[ ]  shop.0002\\n'",
+                "exit code 0, wanted 1",
+            ),
+            (
+                "echo ImportError >&2; exit 1",
+                "exit code 1, printed last: ImportError, wanted",
+            ),
+        ] {
+            executable(
+                world,
+                "backend/manage.py",
+                &format!("#!/bin/sh\n{project}\n"),
+            );
+            let judged = world.once(page.example("migrations"), &variables);
+            let (name, status, seen) = &judged.gates[0];
+            assert_eq!((name.as_str(), status.as_str()), ("migrations", "fail"));
+            assert!(seen.starts_with(end), "{seen}");
+        }
     });
 }
 

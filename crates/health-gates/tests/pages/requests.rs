@@ -142,6 +142,61 @@ fn everything_that_the_page_on_http_says_is_seen_is_seen() {
     });
 }
 
+#[test]
+fn each_test_of_json_and_each_regular_expression_holds_where_the_page_says_so() {
+    in_world(|world| {
+        serve("127.0.0.1:80", None, |_| {
+            reply(
+                "200 OK",
+                r#"{"s": "1.20 ok", "n": 2.0, "no": null, "list": [1, "a", {"b": [1]}], "a/b": 1, "c~d": 2, "o": {"x": 1, "y": 2}}"#,
+            )
+        });
+        let rows = [
+            ("{/n: 2}", true),
+            ("{/n: '2'}", false),
+            ("{/list/2/b/0: 1}", true),
+            ("{/a~1b: 1, /c~0d: 2}", true),
+            ("{'': {type: object}}", true),
+            ("{/o: {'==': {y: 2, x: 1}}}", true),
+            ("{/o: {'!=': {y: 2, x: 1}}}", false),
+            ("{/n: {'>': 1, '<': 3}}", true),
+            ("{/n: {'>': 1, '<': 2}}", false),
+            ("{/n: {'>=': 2, '<=': 2}}", true),
+            ("{/s: {'>': 1}}", false),
+            ("{/n: {one-of: [1, 2]}}", true),
+            ("{/n: {one-of: [1, '2']}}", false),
+            ("{/no: {exists: true}}", true),
+            ("{/gone: {exists: false}}", true),
+            ("{/gone: {'!=': 1}}", false),
+            ("{/list: {type: array}}", true),
+            ("{/no: {type: null}}", true),
+            ("{/list: {length: 3}}", true),
+            ("{/s: {length: 7}}", true),
+            ("{/o: {length: {'>': 2}}}", false),
+            ("{/list: {contains: a}}", true),
+            ("{/s: {contains: ok}}", true),
+            ("{/list: {contains: {b: [1]}}}", true),
+            ("{/s: {matches: '^1\\.'}}", true),
+            ("{/s: {matches: 'OK$'}}", false),
+            ("{/s: {matches: '(?i)OK$'}}", true),
+            ("{/s: {matches: '\\bok\\b'}}", true),
+        ];
+        let gates: String = rows
+            .iter()
+            .enumerate()
+            .map(|(at, (json, _))| {
+                format!("- {{name: row-{at}, http: {{url: http://web.internal/, json: {json}}}}}\n")
+            })
+            .collect();
+        let judged = world.once(&gates, &[]);
+        assert_eq!(judged.gates.len(), rows.len());
+        for ((name, status, seen), (json, holds)) in judged.gates.iter().zip(rows) {
+            let wanted = if holds { "pass" } else { "fail" };
+            assert_eq!(status, wanted, "{name}: {json}: {seen}");
+        }
+    });
+}
+
 /// What the services of the page on `flow` answer: a log-in by token, one by cookie, and courses that can be made.
 fn school(asked: &Asked) -> Reply {
     let token = asked.has("authorization: Bearer canary-token");

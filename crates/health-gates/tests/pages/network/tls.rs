@@ -123,11 +123,6 @@ fn everything_that_the_page_on_tls_says_is_seen_is_seen() {
         &Authority::new("Our CA").pem(),
         OWN,
     );
-    keep(
-        Some(showing(&[&good], &key, ALL)),
-        "",
-        GATE,
-    );
     let (short, key) = ours.sign_with(&[SHOP], valid_for(5));
     keep(Some(showing(&[&short], &key, ALL)), &machine, "", GATE);
     let (expired, key) = ours.sign_with(&[SHOP], |params| {
