@@ -154,7 +154,7 @@ pub async fn run(script: &Script, deadline: Instant) -> Result<Ended, CommandErr
     };
     let took = begun.elapsed();
     group.kill();
-    tail.rest(&mut output);
+    tail.rest(&output);
     match ended {
         Some(Ok(exit)) => Ok(Ended {
             exit,

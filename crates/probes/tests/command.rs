@@ -172,6 +172,32 @@ async fn the_last_line_is_seen_and_a_secret_in_it_is_not() {
     );
 }
 
+/// All of them on one thread, as the gates of one file are asked.
+#[tokio::test]
+async fn of_many_scripts_at_once_none_loses_a_line() {
+    for round in 0..5 {
+        let mut running = tokio::task::JoinSet::new();
+        for number in 0..30 {
+            // The last line alone, and output that fills the pipe, on either output.
+            let text = match number % 3 {
+                0 => format!("echo last {number}"),
+                1 => format!("head -c 70000 /dev/zero | tr '\\0' x; echo; echo last {number} >&2"),
+                _ => format!("echo last {number}; exit 1"),
+            };
+            running.spawn(async move { (number, ended(&script(&text)).await) });
+        }
+        while let Some(done) = running.join_next().await {
+            let (number, done) = done.unwrap();
+            assert!(
+                done.output.ends_with(&format!("last {number}\n")),
+                "round {round}, script {number}: {} with {:?}",
+                done.exit,
+                done.output
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_script_that_cannot_be_started_says_nothing_of_the_target() {
     let mut asked = script("true");

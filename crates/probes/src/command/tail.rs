@@ -1,5 +1,6 @@
 //! The end of an output, without its secrets.
 
+use nix::{errno::Errno, unistd};
 use tokio::{io::AsyncReadExt, net::unix::pipe::Receiver};
 
 use super::KEPT;
@@ -46,16 +47,25 @@ impl<'a> Tail<'a> {
     }
 
     /// What lies in the pipe already: its writers are dead, or are not waited for.
-    pub(super) fn rest(&mut self, output: &mut Receiver) {
+    pub(super) fn rest(&mut self, output: &Receiver) {
         // A pipe holds at most a mebibyte; somebody who left the group may go on writing for ever.
         const MOST: usize = 1 << 20;
         let mut buffer = [0; 4096];
         let mut read = 0;
-        while let Ok(count) = output.try_read(&mut buffer) {
-            self.add(&buffer[..count]);
-            read += count;
-            if count == 0 || read > MOST {
-                return;
+        loop {
+            // The kernel is asked, and not the runtime (`try_read`): where it has had no time to poll since the last
+            // line was written, it takes the pipe for empty.
+            match unistd::read(output, &mut buffer) {
+                Ok(count) => {
+                    self.add(&buffer[..count]);
+                    read += count;
+                    if count == 0 || read > MOST {
+                        return;
+                    }
+                }
+                Err(Errno::EINTR) => {}
+                // Nothing more is in it (EAGAIN: it does not block).
+                Err(_) => return,
             }
         }
     }
