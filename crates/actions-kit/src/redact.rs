@@ -11,7 +11,9 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{
+    AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode,
+};
 
 use crate::{Secret, command, credentials};
 
@@ -19,8 +21,25 @@ use crate::{Secret, command, credentials};
 const SHORTEST: usize = 4;
 /// A form of a secret that is derived from a part of it must be longer, or it hits by chance.
 const SHORTEST_PART: usize = 8;
+/// So much of a secret is hidden beside a [`CUT`]; less hits by chance, and tells next to nothing.
+const SHORTEST_REST: usize = 3;
+/// Where a text was cut. What is left of a secret there is not the secret any more.
+const CUT: char = '…';
 /// What stands in the place of a secret.
 const MASK: &str = "***";
+
+/// What a path of an address is encoded in at least (the URL standard's path percent-encode set).
+const PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}');
 
 /// Everything but RFC 3986's unreserved characters.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -59,12 +78,27 @@ impl Redactor {
         self.add_value(secret.expose());
     }
 
-    /// Learns the passwords and tokens in the URLs of `text` (a store's address), as they are and decoded.
+    /// Learns the passwords and tokens in the URLs of `text` (a store's address), as they are and decoded, and what
+    /// basic authorization makes of them.
     pub fn add_credentials_in(&self, text: &str) {
         for found in credentials::find(text) {
-            let raw = &text[found.secret];
+            let raw = &text[found.secret.clone()];
+            let decoded = percent_decode_str(raw).decode_utf8_lossy();
             self.add_value(raw);
-            self.add_value(&percent_decode_str(raw).decode_utf8_lossy());
+            self.add_value(&decoded);
+            let user = text[found.hide.start..found.secret.start].strip_suffix(':');
+            if let Some(user) = user {
+                self.add_basic(&percent_decode_str(user).decode_utf8_lossy(), &decoded);
+            }
+        }
+    }
+
+    /// Learns a password and what basic authorization sends of it (RFC 7617): `user:password` in base64, of which the
+    /// password alone decides but the middle.
+    pub fn add_basic(&self, user: &str, password: &str) {
+        self.add_value(password);
+        if !password.is_empty() {
+            self.add_value(&format!("{user}:{password}"));
         }
     }
 
@@ -75,7 +109,8 @@ impl Redactor {
         }
     }
 
-    /// `text` without secrets.
+    /// `text` without secrets, and without what is left of one beside a `…`, where the text was cut: its beginning before
+    /// it, its end behind it.
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let mut hidden: Vec<Range<usize>> = credentials::find(text)
@@ -88,6 +123,11 @@ impl Redactor {
                 hidden.push(from + at..from + at + form.len());
                 // One letter on, not behind the hit: a secret may overlap itself.
                 from += at + text[from + at..].chars().next().map_or(1, char::len_utf8);
+            }
+        }
+        if text.contains(CUT) {
+            for (_, form) in &known.forms {
+                hide_rests(text, form, &mut hidden);
             }
         }
         if hidden.is_empty() {
@@ -146,6 +186,30 @@ fn mask(text: &str, mut hidden: Vec<Range<usize>>) -> String {
     clean
 }
 
+/// Hides what is left of `form` beside each [`CUT`] in `text`.
+fn hide_rests(text: &str, form: &str, hidden: &mut Vec<Range<usize>>) {
+    let ends = |range: Range<usize>| range.filter(|end| form.is_char_boundary(*end));
+    let mut start = 0;
+    for (at, sign) in text.match_indices(CUT) {
+        let before = &text[start..at];
+        // Between two cuts may stand the middle of a secret.
+        let is_middle = start > 0 && before.len() >= SHORTEST_REST && form.contains(before);
+        let beginning = ends(SHORTEST_REST..form.len())
+            .rev()
+            .find(|end| before.ends_with(&form[..*end]));
+        if let Some(length) = is_middle.then_some(before.len()).or(beginning) {
+            hidden.push(at - length..at);
+        }
+        start = at + sign.len();
+        let after = &text[start..];
+        let end = ends(1..(form.len() + 1).saturating_sub(SHORTEST_REST))
+            .find(|end| after.starts_with(&form[*end..]));
+        if let Some(end) = end {
+            hidden.push(start..start + form.len() - end);
+        }
+    }
+}
+
 fn forms_of(value: &str) -> Vec<String> {
     let mut forms = vec![value.to_owned()];
     forms.extend(
@@ -155,7 +219,10 @@ fn forms_of(value: &str) -> Vec<String> {
             .filter(|line| line.len() >= SHORTEST)
             .map(String::from),
     );
-    for set in [NON_ALPHANUMERIC, RESERVED] {
+    // What is shown of a foreign text is on one line, and escaped.
+    forms.push(value.split_whitespace().collect::<Vec<_>>().join(" "));
+    forms.push(value.chars().flat_map(char::escape_debug).collect());
+    for set in [NON_ALPHANUMERIC, RESERVED, PATH] {
         let encoded = utf8_percent_encode(value, set).to_string();
         forms.push(lower_hex(&encoded));
         forms.push(encoded.replace("%20", "+"));
@@ -165,7 +232,9 @@ fn forms_of(value: &str) -> Vec<String> {
     forms.push(json.trim_matches('"').to_owned());
     for whole in [value.to_owned(), format!("x-access-token:{value}")] {
         for engine in [
+            &general_purpose::STANDARD,
             &general_purpose::STANDARD_NO_PAD,
+            &general_purpose::URL_SAFE,
             &general_purpose::URL_SAFE_NO_PAD,
         ] {
             forms.push(engine.encode(&whole));
@@ -291,6 +360,42 @@ mod tests {
     }
 
     #[test]
+    fn what_basic_authorization_sends_of_a_password_is_replaced_whole() {
+        let learnt = Redactor::new();
+        learnt.add_basic("usr", "c4n");
+        learnt.add_credentials_in("https://us%72:can%61ry-7f3a@h/");
+        for (user, password) in [("usr", "c4n"), ("usr", "canary-7f3a")] {
+            let whole = format!("{user}:{password}");
+            for engine in [
+                &general_purpose::STANDARD,
+                &general_purpose::STANDARD_NO_PAD,
+            ] {
+                let header = format!("authorization: Basic {}.", engine.encode(&whole));
+                assert_eq!(learnt.redact(&header), "authorization: Basic ***.");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_cut_left_of_a_secret_is_replaced() {
+        let learnt = redactor(&["canary-7f3a-canary", "ürgödör"]);
+        for (text, clean) in [
+            ("\"token canary-7f…\", wanted", "\"token ***…\", wanted"),
+            ("x can…", "x ***…"),
+            ("x ca…", "x ca…"),
+            ("1: …anary: bad", "1: …***: bad"),
+            ("1: …ry: bad", "1: …ry: bad"),
+            ("1: …ary-7f3a-can… 2", "1: …***… 2"),
+            ("…ary x canary…", "…*** x ***…"),
+            ("a canary", "a canary"),
+            ("x ürgö… …dör", "x ***… …***"),
+            ("Y2FuYXJ5LTdmM2…", "***…"),
+        ] {
+            assert_eq!(learnt.redact(text), clean, "{text}");
+        }
+    }
+
+    #[test]
     fn percent_encoded_and_json_forms_are_replaced() {
         let redactor = redactor(&["p/ss w+rd\"ä"]);
         for text in [
@@ -298,6 +403,7 @@ mod tests {
             "p%2fss%20w%2brd%22%c3%a4",
             "p%2Fss+w%2Brd%22%C3%A4",
             r#"p/ss w+rd\"ä"#,
+            "p/ss%20w+rd%22%C3%A4",
         ] {
             assert_eq!(redactor.redact(text), MASK, "{text}");
         }
@@ -362,6 +468,11 @@ mod tests {
             prop_assert!(!shown.contains(trimmed), "{} in {}", trimmed, shown);
             let encoded = utf8_percent_encode(trimmed, NON_ALPHANUMERIC).to_string();
             prop_assert_eq!(redactor.redact(&encoded), MASK);
+            for (at, _) in trimmed.char_indices().filter(|(at, _)| *at >= SHORTEST_REST) {
+                let cut = format!("x{}…", &trimmed[..at]);
+                let shown = redactor.redact(&cut).into_owned();
+                prop_assert!(!shown.contains(&trimmed[..at]), "{} in {}", trimmed, shown);
+            }
         }
     }
 }
