@@ -3,15 +3,33 @@
 use std::{
     fs::{self, DirBuilder, OpenOptions},
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt},
     path::Path,
 };
 
-/// Writes `text` to `path`, for this user alone: beside it first, then renamed. Folders that are missing are made.
+/// Writes `text` to `path`, for this user alone: beside it first, then renamed. Folders that are missing are made. What
+/// a link leads to is replaced, and not the link. A character device (`/dev/null`, a terminal) is written to as it is.
 ///
 /// # Errors
-/// What the system said; then `path` is as it was.
+/// What the system said, or that something stands there that is no file; then `path` is as it was.
 pub fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let target = match fs::metadata(path) {
+        Ok(there) if there.is_file() => fs::canonicalize(path)?,
+        Ok(there) if there.file_type().is_char_device() => {
+            return OpenOptions::new()
+                .write(true)
+                .open(path)
+                .and_then(|mut device| device.write_all(text.as_bytes()));
+        }
+        Ok(_) => {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "something stands there that is no file",
+            ));
+        }
+        Err(_) => path.to_owned(),
+    };
+    let path = target.as_path();
     if let Some(folder) = path.parent() {
         DirBuilder::new()
             .recursive(true)
@@ -48,9 +66,28 @@ mod tests {
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
-        // A folder of that name stands in the way: what was written beside it is gone again.
         assert!(write_whole(&folder.join("deep"), "three").is_err());
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_replaced() {
+        use std::os::unix::{fs::symlink, net::UnixListener};
+        let folder = std::env::temp_dir().join(format!("baton-device-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = |name: &str| folder.join(name);
+        fs::write(path("real"), "old").unwrap();
+        symlink(path("real"), path("link")).unwrap();
+        write_whole(&path("link"), "new").unwrap();
+        assert!(fs::symlink_metadata(path("link")).unwrap().is_symlink());
+        assert_eq!(fs::read_to_string(path("real")).unwrap(), "new");
+        symlink("/dev/null", path("null")).unwrap();
+        write_whole(&path("null"), "gone").unwrap();
+        let device = fs::metadata(path("null")).unwrap().file_type();
+        assert!(device.is_char_device());
+        let _socket = UnixListener::bind(path("socket")).unwrap();
+        assert!(write_whole(&path("socket"), "x").is_err());
         fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -36,6 +36,12 @@ impl Summary {
         Self::default()
     }
 
+    /// Another summary behind this one.
+    pub fn append(&mut self, other: &Summary) -> &mut Self {
+        self.text.push_str(&other.text);
+        self
+    }
+
     /// A heading of level 3, as GitHub's own pages around it use 1 and 2. `title` is Markdown.
     pub fn heading(&mut self, title: &str) -> &mut Self {
         self.block(&format!("### {title}"))

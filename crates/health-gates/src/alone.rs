@@ -34,7 +34,8 @@ pub(crate) async fn run(config: &Config, voice: &Voice) -> anyhow::Result<ExitCo
         _ if health_gates::report::failed(&judgement).is_empty() => ExitCode::Success,
         _ => ExitCode::Failed,
     };
-    Ok(telling::judged(config, &judgement, &about, "", exit, voice))
+    let told = telling::Told::new(exit);
+    Ok(telling::judged(config, &judgement, &about, &told, voice))
 }
 
 /// The exit code of a process that a signal ended.

@@ -16,6 +16,7 @@ use gates::{
 };
 use health_gates::TABLE;
 use lease::LockName;
+use ledger::{Party, Role};
 use leg::{Place, UserCommands};
 use probes::resolver::Resolver;
 
@@ -67,6 +68,7 @@ pub(crate) struct Step {
     pub(crate) place: Place,
     pub(crate) lock: LockName,
     pub(crate) file: CandidateFile,
+    pub(crate) me: Party,
     /// The token that the step before this one claimed.
     pub(crate) token: u64,
     pub(crate) commands: UserCommands,
@@ -79,6 +81,7 @@ impl Config {
         mut environment: Environment,
         args: &[OsString],
     ) -> Result<Config, WrongInputs> {
+        let environment_given = environment.get("INPUT_ENVIRONMENT").is_some();
         let left = leg::adopt_earlier_step(&mut environment);
         let (inputs, mut wrong) = TABLE.read(&environment, args);
         let context = GitHubContext::read(&environment, &mut wrong);
@@ -93,7 +96,7 @@ impl Config {
             _ if inputs.text("store") == "none" || inputs.flag("dry-run") => Part::Alone,
             Some(file) => part(file, &inputs, &context, &mut wrong),
             None => {
-                warnings.extend(foreign_leg(&context));
+                warnings.extend(no_leg(&context, environment_given, &mut wrong));
                 Part::Alone
             }
         };
@@ -196,8 +199,19 @@ fn part(
         temp,
         environment: variables(&file, context),
     };
+    let me = Party {
+        candidate: file.candidate,
+        role: if file.role == "secondary" {
+            Role::Secondary
+        } else {
+            Role::Primary
+        },
+        runner: context.runner_name.clone().unwrap_or_default(),
+        ..Party::default()
+    };
     Part::Release(Box::new(Step {
         place,
+        me,
         lock,
         token,
         commands,
@@ -226,15 +240,36 @@ fn variables(file: &CandidateFile, context: &GitHubContext) -> Vec<(OsString, Os
         .collect()
 }
 
-/// Where legs share a folder, what lies there may be another one's: then this one has no lease to renew, which nobody
-/// should find out by waiting.
-fn foreign_leg(context: &GitHubContext) -> Option<String> {
-    let file = CandidateFile::read(context.runner_temp.as_deref()?).ok()??;
-    Some(format!(
-        "an earlier baton step in RUNNER_TEMP was candidate {} of {}, which is not this leg: the gates are judged without \
-         a lease. Set `candidate` to this leg's number where that is wrong",
-        file.candidate, file.deployment_id
-    ))
+/// Why there is no leg to judge for, where somebody may have meant one: nobody should find that out by waiting.
+fn no_leg(
+    context: &GitHubContext,
+    environment_given: bool,
+    wrong: &mut WrongInputs,
+) -> Option<String> {
+    let left = context.runner_temp.as_deref().map(CandidateFile::read);
+    match left {
+        Some(Err(error)) => {
+            wrong.push(
+                "RUNNER_TEMP",
+                &format!("a file of an earlier baton step that is no use: failed to {error}"),
+                "the file as that step left it, or none",
+                "use one version of baton in all steps of a job, and leave its folder alone; or set `store: none`",
+            );
+            None
+        }
+        // Where legs share a folder, what lies there may be another one's.
+        Some(Ok(Some(file))) => Some(format!(
+            "an earlier baton step in RUNNER_TEMP was candidate {} of {}, which is not this leg: the gates are judged \
+             without a lease. Set `candidate` to this leg's number where that is wrong",
+            file.candidate, file.deployment_id
+        )),
+        Some(Ok(None)) | None if environment_given => Some(
+            "`environment` is set, but no step of runner-failover deployed in this job: the gates are judged without a \
+             lease, and no ledger is told"
+                .to_owned(),
+        ),
+        Some(Ok(None)) | None => None,
+    }
 }
 
 fn read_gates(

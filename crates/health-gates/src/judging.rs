@@ -84,8 +84,15 @@ pub(crate) struct GatesHands<'a> {
     /// The newest judgement, also where it was stopped.
     pub(crate) judgement: Option<Judgement>,
     rolling_back: bool,
-    /// Whether `on-failure` ended well; nothing where it has not run.
-    pub(crate) on_failure: Option<bool>,
+    /// How `on-failure` ended; nothing where it has not run.
+    pub(crate) on_failure: Option<RolledBack>,
+}
+
+/// How `on-failure` ended.
+pub(crate) struct RolledBack {
+    pub(crate) well: bool,
+    /// `exit code 7`; empty where it ended well.
+    pub(crate) detail: String,
 }
 
 impl<'a> GatesHands<'a> {
@@ -170,7 +177,10 @@ impl Hands for GatesHands<'_> {
             }
         };
         if let (Input::Ended(ended), true) = (&input, self.rolling_back) {
-            self.on_failure = Some(ended.outcome == AttemptOutcome::Succeeded);
+            self.on_failure = Some(RolledBack {
+                well: ended.outcome == AttemptOutcome::Succeeded,
+                detail: ended.detail.clone(),
+            });
         }
         input
     }

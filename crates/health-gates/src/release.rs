@@ -54,7 +54,7 @@ pub(crate) async fn run(config: &Config, step: &Step, voice: &Voice) -> anyhow::
         GatesConfig {
             lock: step.lock.clone(),
             deployment: step.file.deployment_id.clone(),
-            candidate: step.file.candidate,
+            me: step.me.clone(),
             token: step.token,
             on_failure: step.on_failure,
             patience: PATIENCE,
@@ -64,11 +64,12 @@ pub(crate) async fn run(config: &Config, step: &Step, voice: &Voice) -> anyhow::
     let conclusion = shell::run(&mut actor, &store, timing.poll, &ThisHost, &mut hands)
         .await
         .context("come to a conclusion")?;
-    let (received, on_failure) = (hands.commands.received, hands.on_failure);
+    let received = hands.commands.received;
+    let (rolled_back, last_lines) = (hands.on_failure.take(), hands.commands.tail.split_off(0));
     let judgement = hands.judgement.take();
     hands.commands.close().await;
     let _gone = fs::remove_file(output);
-    about.on_failure = on_failure;
+    about.on_failure = rolled_back.as_ref().map(|ended| ended.well);
     about.last_good_version = actor
         .seen()
         .and_then(|seen| last_good_version(seen, &step.file.deployment_id));
@@ -81,19 +82,28 @@ pub(crate) async fn run(config: &Config, step: &Step, voice: &Voice) -> anyhow::
         (End::Stopped, None) => ExitCode::Failed,
         (End::Bar { exit, .. }, _) => *exit,
     };
-    let code = match (end, judgement) {
-        (End::Bar { headline, now, .. }, _) => telling::bar(config, &headline, &now, exit, voice),
-        (End::Told | End::Stopped, Some(judgement)) => {
-            let now = telling::what_now(&about, exit);
-            telling::judged(config, &judgement, &about, now, exit, voice)
+    let mut told = telling::Told {
+        last_lines,
+        ..telling::Told::new(exit)
+    };
+    match (end, &judgement) {
+        (End::Bar { headline, now, .. }, _) => {
+            told.bar = Some(headline);
+            told.now = now;
         }
-        (End::Told | End::Stopped, None) => telling::bar(
-            config,
-            "told to stop before a gate was asked",
-            "Nothing: another candidate judges the gates, or the deployment is cancelled; the verdict says which.",
-            exit,
-            voice,
-        ),
+        (End::Told | End::Stopped, Some(_)) => {
+            told.now = telling::what_now(rolled_back.as_ref(), exit);
+        }
+        (End::Told | End::Stopped, None) => {
+            told.bar = Some("told to stop before a gate was asked".to_owned());
+            told.now = "Another candidate judges the gates once it has seen this one stop, or after `gates-deadline`; or the \
+                        deployment is cancelled. The verdict says which."
+                .to_owned();
+        }
+    }
+    let code = match &judgement {
+        Some(judgement) => telling::judged(config, judgement, &about, &told, voice),
+        None => telling::bar(config, &told, voice),
     };
     if matches!(conclusion, Conclusion::Proceed { .. }) {
         let _late = tokio::time::timeout(TIDY_WITHIN, store.tidy()).await;
@@ -203,7 +213,7 @@ impl End {
                 ExitCode::Failed,
             ),
             Conclusion::StoreLost(error) => bar(
-                format!("the store was lost: failed to {error}"),
+                format!("the store was lost: {error}"),
                 "The release is deployed, and nobody was told that it is healthy: look at it yourself. Mend the way to the \
                  store; another candidate judges the gates meanwhile, or the verdict ends the deployment as `gates_missing`.",
                 ExitCode::ServiceUnavailable,

@@ -1,13 +1,14 @@
 //! The last words: annotations, outputs, summary and reports.
 
-use std::path::Path;
-
 use actions_kit::{ExitCode, Outputs, Status, Summary, Written, command::Level, markdown};
 use gates::judgement::Judgement;
 use health_gates::report::{self, About, Report};
 use leg::Voice;
 
-use crate::config::Config;
+use crate::{config::Config, judging::RolledBack};
+
+/// How many of the last lines of `on-failure` the summary shows.
+const LAST_LINES: usize = 30;
 
 /// What is known before anything was asked.
 pub(crate) fn about(config: &Config) -> About {
@@ -20,34 +21,58 @@ pub(crate) fn about(config: &Config) -> About {
     }
 }
 
-/// What follows from the result of a release's gates.
-pub(crate) fn what_now(about: &About, exit: ExitCode) -> &'static str {
-    match (exit, about.on_failure) {
-        (ExitCode::Success, _) => "",
-        (ExitCode::Failed, None) => {
-            "The deployment has failed, and what it deployed is still live. Look at the gates below, then mend it forward \
-             or roll back."
-        }
-        (ExitCode::Failed, Some(true)) => {
-            "The deployment has failed, and `on-failure` has run. See that what is live now is well."
-        }
-        (ExitCode::Failed, Some(false)) => {
-            "The deployment has failed, and so has `on-failure`: nobody knows what is live. Look at once."
-        }
-        _ => {
-            "Stopped before the gates had their result. Another candidate judges them, or the deployment is cancelled; the \
-             verdict says which."
+/// What is to be told beside the gates.
+pub(crate) struct Told {
+    pub(crate) exit: ExitCode,
+    /// What kept the result of the gates from counting.
+    pub(crate) bar: Option<String>,
+    /// What a person does next.
+    pub(crate) now: String,
+    /// The last lines of `on-failure`.
+    pub(crate) last_lines: Vec<String>,
+}
+
+impl Told {
+    pub(crate) fn new(exit: ExitCode) -> Told {
+        Told {
+            exit,
+            bar: None,
+            now: String::new(),
+            last_lines: Vec::new(),
         }
     }
 }
 
-/// Tells what the gates came to; the exit code is worse than `exit` where that cannot be told.
+/// What follows from the result of a release's gates.
+pub(crate) fn what_now(rolled_back: Option<&RolledBack>, exit: ExitCode) -> String {
+    match (exit, rolled_back) {
+        (ExitCode::Success, _) => String::new(),
+        (ExitCode::Failed, None) => {
+            "The deployment has failed, and what it deployed is still live. Look at the gates below, then mend it forward \
+             or roll back."
+                .to_owned()
+        }
+        (ExitCode::Failed, Some(ended)) if ended.well => {
+            "The deployment has failed, and `on-failure` has run. See that what is live now is well.".to_owned()
+        }
+        (ExitCode::Failed, Some(ended)) => format!(
+            "The deployment has failed, and so has `on-failure` ({}): nobody knows what is live. Look at once.",
+            ended.detail
+        ),
+        _ => {
+            "Stopped before the gates had their result. Another candidate judges them, or the deployment is cancelled; the \
+             verdict says which."
+                .to_owned()
+        }
+    }
+}
+
+/// Tells what the gates came to; the exit code is worse than the one told where later steps cannot be told.
 pub(crate) fn judged(
     config: &Config,
     judgement: &Judgement,
     about: &About,
-    now: &str,
-    exit: ExitCode,
+    told: &Told,
     voice: &Voice,
 ) -> ExitCode {
     let report = Report::new(judgement, about, &config.redactor);
@@ -57,27 +82,37 @@ pub(crate) fn judged(
     if let Some(roll_back) = report.alert().and_then(|alert| alert.roll_back) {
         voice.error(&roll_back);
     }
+    if let Some(bar) = &told.bar {
+        voice.error(&format!("{bar}. {}", told.now));
+    }
     voice.say(&report.headline());
-    let mut exit = exit;
-    let mut written = |path: &Path, text: &str| {
-        if let Err(error) = actions_kit::write_whole(path, text) {
+    let junit = config.junit.as_ref();
+    let files = [
+        (
+            "report",
+            Some(&config.report),
+            format!("{:#}\n", report.json()),
+        ),
+        ("junit", junit, report.junit()),
+    ];
+    for (input, path, text) in files {
+        // The result of the gates stands, whoever can read of it.
+        if let Some((path, Err(error))) =
+            path.map(|path| (path, actions_kit::write_whole(path, &text)))
+        {
             voice.error(&format!(
-                "failed to write the report {}: {error}",
+                "`{input}`: failed to write {}: {error}",
                 path.display()
             ));
-            if exit == ExitCode::Success {
-                exit = ExitCode::Failed;
-            }
         }
-    };
-    written(&config.report, &format!("{:#}\n", report.json()));
-    if let Some(path) = &config.junit {
-        written(path, &report.junit());
     }
-    let junit = config.junit.as_ref();
+    let result = match &told.bar {
+        Some(_) => "fail",
+        None => report::result(judgement),
+    };
     let mut outputs = Outputs::new();
     outputs
-        .set("result", report::result(judgement))
+        .set("result", result)
         .set("failed", report::failed(judgement).join(","))
         .set("report", config.report.display().to_string())
         .set(
@@ -86,8 +121,19 @@ pub(crate) fn judged(
                 .map(|path| path.display().to_string())
                 .unwrap_or_default(),
         );
-    let summary = report.summary(now);
-    finish(config, &outputs, &summary, exit, voice)
+    let mut summary = Summary::new();
+    if let Some(bar) = &told.bar {
+        summary.paragraph(&format!("{} {}", Status::Fail.sign(), markdown::text(bar)));
+    }
+    summary.append(&report.summary(&told.now));
+    if !told.last_lines.is_empty() {
+        let from = told.last_lines.len().saturating_sub(LAST_LINES);
+        summary.folded(
+            "The last lines of on-failure",
+            &told.last_lines[from..].join("\n"),
+        );
+    }
+    finish(config, &outputs, &summary, told.exit, voice)
 }
 
 /// This leg does not carry the deployment.
@@ -109,37 +155,33 @@ pub(crate) fn skipped(config: &Config, voice: &Voice) -> anyhow::Result<ExitCode
 
 /// The store cannot even be opened.
 pub(crate) fn store_lost(config: &Config, error: &str, voice: &Voice) -> ExitCode {
-    bar(
-        config,
-        &format!("the store is out of reach: failed to {error}"),
-        "The release is deployed, and nobody has judged it: mend the way to the store; another candidate judges the gates \
-         meanwhile, or the verdict ends the deployment as `gates_missing`.",
-        ExitCode::ServiceUnavailable,
-        voice,
-    )
+    let told = Told {
+        exit: ExitCode::ServiceUnavailable,
+        bar: Some(format!("the store is out of reach: {error}")),
+        now: "The release is deployed, and nobody has judged it: mend the way to the store; another candidate judges the \
+              gates meanwhile, or the verdict ends the deployment as `gates_missing`."
+            .to_owned(),
+        last_lines: Vec::new(),
+    };
+    bar(config, &told, voice)
 }
 
-/// Something stands before the gates, or came between.
-pub(crate) fn bar(
-    config: &Config,
-    headline: &str,
-    now: &str,
-    exit: ExitCode,
-    voice: &Voice,
-) -> ExitCode {
-    let stopped = matches!(exit, ExitCode::Interrupted | ExitCode::Terminated);
+/// Something stands before the gates.
+pub(crate) fn bar(config: &Config, told: &Told, voice: &Voice) -> ExitCode {
+    let headline = told.bar.as_deref().unwrap_or("nothing was judged");
+    let stopped = matches!(told.exit, ExitCode::Interrupted | ExitCode::Terminated);
     let level = if stopped {
         Level::Warning
     } else {
         Level::Error
     };
-    annotate(level, &format!("{headline}. {now}"), voice);
+    annotate(level, &format!("{headline}. {}", told.now), voice);
     let sign = if stopped { Status::Warn } else { Status::Fail }.sign();
     let mut summary = Summary::new();
     summary.paragraph(&format!("{sign} {}", markdown::text(headline)));
-    summary.paragraph(&format!("**What now:** {}", markdown::prose(now)));
+    summary.paragraph(&format!("**What now:** {}", markdown::prose(&told.now)));
     let result = if stopped { "stopped" } else { "fail" };
-    finish(config, &empty(result), &summary, exit, voice)
+    finish(config, &empty(result), &summary, told.exit, voice)
 }
 
 fn annotate(level: Level, text: &str, voice: &Voice) {
@@ -170,6 +212,10 @@ fn finish(
     if let Err(error) = outputs.write(&config.environment) {
         voice.error(&format!("failed to {:#}", anyhow::Error::from(error)));
         if exit == ExitCode::Success {
+            voice.error(
+                "nothing is wrong with the gates, and what they decided stands: this step ends red because later steps \
+                 cannot be told",
+            );
             exit = ExitCode::Failed;
         }
     }

@@ -77,6 +77,12 @@ pub struct DeploymentState {
     /// Its `on-failure` command was about to run: nobody deploys after this.
     #[serde(default, skip_serializing_if = "not")]
     pub on_failure_started: bool,
+    /// Whether its `on-failure` command ended well; nothing where it has not ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_failure_succeeded: Option<bool>,
+    /// Its command ended well on some candidate.
+    #[serde(default, skip_serializing_if = "not")]
+    pub command_done: bool,
     /// Its health gates were judged to their end.
     #[serde(default, skip_serializing_if = "not")]
     pub gates_judged: bool,

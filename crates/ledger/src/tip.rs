@@ -11,8 +11,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CandidateState, Day, Deployment, DeploymentState, Entry, Event, FailureReason, Figures,
-    GateStatus, Outcome, Party, PreflightResult, Review, Timestamp, Totals, days,
+    AttemptOutcome, CandidateState, Day, Deployment, DeploymentState, Entry, Event, FailureReason,
+    Figures, GateStatus, Outcome, Party, PreflightResult, Review, Timestamp, Totals, days,
 };
 
 /// The version of the tip's shape. A tip with a larger one is never overwritten. A new field that may be missing needs
@@ -231,7 +231,10 @@ impl Tip {
                 let newest = self.newest_ran.entry(entry.deployment.line()).or_default();
                 *newest = (*newest).max(entry.deployment.run_number);
             }
-            Event::AttemptFinished { party, .. } => self.totals.attempt(&entry.deployment, party),
+            Event::AttemptFinished { party, outcome, .. } => {
+                state.command_done |= *outcome == AttemptOutcome::Succeeded;
+                self.totals.attempt(&entry.deployment, party);
+            }
             Event::Failover { to, reason, .. } => {
                 state.last_failover = Some(*reason);
                 state.holder = Some(to.clone());
@@ -245,6 +248,9 @@ impl Tip {
             }
             Event::Held { detail, .. } => state.detail = kept(detail),
             Event::OnFailureStarted => state.on_failure_started = true,
+            Event::OnFailureFinished { succeeded, .. } => {
+                state.on_failure_succeeded = Some(*succeeded);
+            }
             Event::Gates { gates } => {
                 state.gates_judged = true;
                 self.totals.gates(entry, gates);
@@ -278,10 +284,7 @@ impl Tip {
                     });
                 }
             }
-            Event::Override { .. }
-            | Event::TransferRequested { .. }
-            | Event::OnFailureFinished { .. }
-            | Event::Unknown => {}
+            Event::Override { .. } | Event::TransferRequested { .. } | Event::Unknown => {}
         }
         self.forget();
     }

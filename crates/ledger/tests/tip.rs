@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use chain::{Chain, START, announced, deployment, failover, finished, primary, rerun, secondary};
 use ledger::{
-    DETAIL_KEPT, Deployment, DeploymentState, Draft, Event, FailureReason, Outcome,
-    PreflightResult, SCHEMA, TakeoverReason, Timestamp, Tip,
+    AttemptOutcome, DETAIL_KEPT, Deployment, DeploymentState, Draft, Event, FailureReason, Gate,
+    GateStatus, Outcome, PreflightResult, SCHEMA, TakeoverReason, Timestamp, Tip,
 };
 
 fn state(chain: &Chain) -> &DeploymentState {
@@ -364,14 +364,79 @@ fn what_only_tells_the_story_changes_no_state() {
             actor: "grace".to_owned(),
             reason: "disk swap".to_owned(),
         },
-        Event::OnFailureFinished {
-            succeeded: true,
-            detail: String::new(),
-        },
         Event::Unknown,
     ] {
         assert_nothing_else_changed(&before, &then(Some(primary()), event));
     }
+}
+
+#[test]
+fn what_on_failure_and_the_command_came_to_is_known_to_the_tip() {
+    let finished = |outcome| Event::AttemptFinished {
+        party: primary(),
+        number: 1,
+        outcome,
+        detail: String::new(),
+        ran: Duration::from_secs(3),
+    };
+    let failed = then(Some(primary()), finished(AttemptOutcome::ExitCode));
+    assert!(!state(&failed).command_done);
+    assert_eq!(state(&failed).on_failure_succeeded, None);
+    let mut chain = then(Some(primary()), finished(AttemptOutcome::Succeeded));
+    assert!(state(&chain).command_done);
+    let rolled_back = Event::OnFailureFinished {
+        succeeded: false,
+        detail: "exit code 7".to_owned(),
+    };
+    chain.say(&deployment(7), Some(primary()), rolled_back);
+    assert_eq!(state(&chain).on_failure_succeeded, Some(false));
+}
+
+#[test]
+fn the_newest_judgement_gives_the_gauges_and_each_failure_counts_once() {
+    let gate = |service: &str, status| Gate {
+        service: service.to_owned(),
+        status,
+        tries: 2,
+        took: Duration::from_millis(1500),
+        seen: String::new(),
+    };
+    let mut chain = then(
+        Some(primary()),
+        Event::Gates {
+            gates: vec![
+                gate("api", GateStatus::Fail),
+                gate("mail", GateStatus::Warn),
+                gate("db", GateStatus::Pass),
+            ],
+        },
+    );
+    assert!(state(&chain).gates_judged);
+    let again = Event::Gates {
+        gates: vec![gate("api", GateStatus::Unknown)],
+    };
+    chain.say(&deployment(7), Some(secondary()), again);
+    let gauges: Vec<_> = chain
+        .tip
+        .gates
+        .iter()
+        .map(|g| (g.service.as_str(), g.status))
+        .collect();
+    assert_eq!(gauges, [("api", GateStatus::Unknown)]);
+    let counted: Vec<_> = chain
+        .tip
+        .totals
+        .gate_failures
+        .iter()
+        .map(|c| {
+            (
+                c.labels["service"].as_str(),
+                c.labels["role"].as_str(),
+                c.value,
+            )
+        })
+        .collect();
+    assert_eq!(counted, [("api", "primary", 1), ("api", "secondary", 1)]);
 }
 
 #[test]

@@ -310,8 +310,20 @@ fn ended(
                     "Add a `health-gates` step after this one, or leave `await-gates` out."
                 }
                 Some(FailureReason::Gates) => {
-                    "What was deployed is live and not healthy, unless `on-failure` rolled it back: read the `health-gates` \
-                     step of the leg that carried it, then mend it forward or roll back."
+                    match about.state.and_then(|state| state.on_failure_succeeded) {
+                        None => {
+                            "What was deployed is live and not healthy: mend it forward or roll back. The `health-gates` \
+                             step of the leg that carried it tells more."
+                        }
+                        Some(true) => {
+                            "`on-failure` has run and ended well: see that what is live now is healthy. The `health-gates` \
+                             step of the leg that carried it tells more."
+                        }
+                        Some(false) => {
+                            "`on-failure` has failed too: nobody knows what is live. Look at once; the `health-gates` step \
+                             of the leg that carried it has its last words."
+                        }
+                    }
                 }
                 Some(FailureReason::Abandoned) => {
                     "Look at the runners: all of them fell silent. Then deploy again."
@@ -333,7 +345,11 @@ fn ended(
                 ExitCode::Interrupted,
                 &name,
                 format!("{what} was cancelled{because}"),
-                "If the command had begun, the target may be half-way: deploy again or roll back.",
+                if about.state.is_some_and(|state| state.command_done) {
+                    "The command had ended well, and nobody judged what it deployed: look whether that is healthy."
+                } else {
+                    "If the command had begun, the target may be half-way: deploy again or roll back."
+                },
             )
         },
         Outcome::Held => held(

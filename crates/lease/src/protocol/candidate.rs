@@ -34,6 +34,8 @@ pub struct Candidate {
     reading: bool,
     read_sent: Option<Duration>,
     failing_since: Option<(Duration, StoreError)>,
+    /// The write of which was said that the store does not answer it.
+    unanswered_told: Option<String>,
     wake: Duration,
     over: bool,
 }
@@ -72,6 +74,7 @@ impl Candidate {
             reading: false,
             read_sent: None,
             failing_since: None,
+            unanswered_told: None,
             wake: Duration::ZERO,
             over: false,
         }
@@ -188,7 +191,9 @@ impl Candidate {
         let earlier = record.token == hold.record.token
             && record.nonce != hold.record.nonce
             && !self.lane.is_pending(&record.nonce)
-            && !hold.is_transferred_by(record);
+            && !hold.is_transferred_by(record)
+            // An end is final: it was no earlier state, and another process of this leg wrote it.
+            && !record.phase.is_terminal();
         torn || earlier
     }
 
@@ -206,6 +211,13 @@ impl Candidate {
         answer: SwapAnswer,
         out: &mut Vec<Effect>,
     ) {
+        if let SwapAnswer::Unknown(error) = &answer
+            && self.lane.is_pending(nonce)
+            && self.unanswered_told.as_deref() != Some(nonce)
+        {
+            out.push(Effect::Say(format!("{error}; trying again")));
+            self.unanswered_told = Some(nonce.to_owned());
+        }
         let Some((sent, version)) = self.lane.answered(nonce, answer) else {
             return;
         };

@@ -65,8 +65,8 @@ pub struct GatesConfig {
     pub lock: LockName,
     /// The deployment's id.
     pub deployment: String,
-    /// This leg's number.
-    pub candidate: u32,
+    /// This leg, as far as it knows itself.
+    pub me: Party,
     /// The token that the earlier step of this leg claimed.
     pub token: u64,
     /// How long `on-failure` may take, where there is such a command.
@@ -83,10 +83,7 @@ impl From<GatesConfig> for CandidateConfig {
                 id: gates.deployment,
                 ..Deployment::default()
             },
-            me: Party {
-                candidate: gates.candidate,
-                ..Party::default()
-            },
+            me: gates.me,
             instance: String::new(),
             candidates: 0,
             attempts: 0,

@@ -242,6 +242,9 @@ impl Candidate {
                 }
                 return;
             }
+            Some(stands) if stands.token == hold.record.token && stands.phase.is_terminal() => {
+                Some(Lost::To(stands.holder))
+            }
             Some(stands) if stands.token <= hold.record.token => return,
             // Another deployment cannot follow one that has not ended.
             Some(stands) if stands.deployment.id != hold.record.deployment.id && !over => {

@@ -421,6 +421,29 @@ fn a_first_look_that_lags_behind_the_claim_proves_nothing() {
 }
 
 #[test]
+fn a_second_judge_of_one_leg_ends_the_deployment_and_the_first_finds_out() {
+    let (mut play, first) = judging(|_| {});
+    play.run(3);
+    let second = play.judges(&leg(|_| {}), 1);
+    play.judged(second, GateStatus::Fail);
+    assert_eq!(play.outcome(1), Some(Outcome::Failed));
+    play.run(60);
+    play.tell(first, Input::Judged(Judged::Stopped));
+    assert!(
+        matches!(
+            play.legs[first].end,
+            Some(Conclusion::Over {
+                outcome: Outcome::Failed,
+                by_me: false,
+                ..
+            })
+        ),
+        "{:?}",
+        play.legs[first].end
+    );
+}
+
+#[test]
 fn a_larger_token_is_anothers_even_under_the_same_number() {
     let mut play = Play::pair(|c| c.await_gates = true);
     play.run(3);

@@ -234,7 +234,7 @@ impl Play {
         let config = GatesConfig {
             lock: of.lock.clone(),
             deployment: of.deployment.id.clone(),
-            candidate: of.me.candidate,
+            me: of.me.clone(),
             token,
             on_failure: of.on_failure.then_some(of.attempt_timeout),
             patience: secs(300),

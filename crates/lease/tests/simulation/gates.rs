@@ -41,7 +41,7 @@ impl World {
         let gates = GatesConfig {
             lock: config.lock,
             deployment: config.deployment.id,
-            candidate: config.me.candidate,
+            me: config.me,
             token,
             on_failure: config.on_failure.then(|| secs(600)),
             patience: secs(300),
