@@ -40,9 +40,8 @@ pub struct Judged {
     pub kind: &'static str,
     /// What was asked, for people, without a secret.
     pub target: String,
-    /// How it ended: `unknown` where the last try was, where there was no try (blocked, stopped, or no turn before its
-    /// time was up), and where it was stopped before its end; a gate that is not `required` ends as `warn` in place of
-    /// `fail` and `unknown`.
+    /// How it ended: `unknown` where the last try was, where there was no try (blocked or stopped), and where it was
+    /// stopped before its end; a gate that is not `required` ends as `warn` in place of `fail` and `unknown`.
     pub status: Status,
     /// Whether its failure fails the whole.
     pub required: bool,
@@ -51,8 +50,13 @@ pub struct Judged {
     /// What the last try saw, and for a gate that passed but not often enough how often in a row; empty where there was
     /// no try. It may hold what a server said: redact before showing.
     pub seen: String,
-    /// How many tries there were.
+    /// How many tries there were, one that a stop cut off among them.
     pub tries: u32,
+    /// How long the last try had been under way when a stop cut it off; it saw nothing.
+    pub cut_off: Option<Duration>,
+    /// How much of its time it waited for one of the [`Options::parallel`] turns. The wait for the first one takes
+    /// nothing from its time and is not in here.
+    pub queued: Duration,
     /// From the beginning of the judgement to its first try.
     pub began: Option<Duration>,
     /// From the beginning of the judgement to its end.
@@ -81,7 +85,8 @@ pub struct Turn {
 pub enum End {
     /// It passed as often in a row as wanted, which is once in a dry run.
     Passed,
-    /// Its time was up. It may end up to half a second early, where no further try would have room.
+    /// It did not pass in its time, which counts from its first turn. It may end up to half a second before it is over,
+    /// where no further try would have room.
     TimedOut {
         /// Its timeout.
         after: Duration,

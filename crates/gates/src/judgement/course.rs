@@ -14,8 +14,7 @@ use crate::Patience;
 /// The shortest step of the backoff: a `backoff` of nothing must not keep a core busy.
 const LEAST_STEP: Duration = Duration::from_millis(10);
 
-/// With less than this left, no further try is worth its while: it would be cut off by the gate's end and hide what the
-/// one before it saw.
+/// With this left, there is always room for a further try.
 const LEAST_REST: Duration = Duration::from_millis(500);
 
 /// What follows an answer.
@@ -89,12 +88,19 @@ impl Course {
         }
         // The backoff would sleep through the gate's end. What turns healthy shortly before it must still be seen, so
         // the tries draw closer: each at half of what is left.
-        if rest < LEAST_REST {
+        if rest < self.least_rest(patience) {
             return Next::End(End::TimedOut {
                 after: patience.timeout,
             });
         }
         Next::Wait(rest / 2)
+    }
+
+    /// With less than this left, no further try is worth its while: begun at half of it, it would be cut off by the gate's
+    /// end and hide what the one before it saw. A twentieth of a short time, so that it is not ended long before it is over.
+    fn least_rest(&self, patience: &Patience) -> Duration {
+        let room = self.last_try.saturating_mul(2);
+        room.max(patience.timeout / 20).min(LEAST_REST)
     }
 
     /// The wait before the next try: between half of the backoff's step and the whole of it, so that the gates of many

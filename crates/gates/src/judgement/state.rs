@@ -67,10 +67,10 @@ enum Phase {
     Held { by: usize },
     /// It is asked, or asked again, when its timer says so.
     Waiting,
-    /// It could be asked, and waits for its turn; its timer is its end.
-    Ready,
+    /// It could be asked, and waits for its turn; its timer is its end, where that is known.
+    Ready { since: Duration },
     /// A try is under way. No timer: who asks sees to it that an answer comes.
-    Asked,
+    Asked { since: Duration },
     /// It has ended.
     Ended { how: End, at: Duration },
 }
@@ -80,9 +80,13 @@ enum Phase {
 struct Place {
     phase: Phase,
     course: Course,
-    /// Until when it must have passed; known once it may be asked.
+    /// Until when it must have passed; known from its first turn on, far away before.
     end: Duration,
     began: Option<Duration>,
+    /// How long it waited for turns after the first.
+    queued: Duration,
+    /// How long the try under way had taken when a stop cut it off.
+    cut_off: Option<Duration>,
     /// Those that depend on it.
     dependents: Vec<usize>,
 }
@@ -112,6 +116,8 @@ impl<'a> State<'a> {
                 course: Course::default(),
                 end: Duration::MAX,
                 began: None,
+                queued: Duration::ZERO,
+                cut_off: None,
                 dependents: Vec::new(),
             })
             .collect();
@@ -201,6 +207,8 @@ impl<'a> State<'a> {
             end: how.clone(),
             seen: course.seen(how, gate.patience.successes),
             tries: course.tries,
+            cut_off: place.cut_off,
+            queued: place.queued,
             began: place.began,
             ended: *at,
             last_try: course.last_try,
@@ -208,7 +216,9 @@ impl<'a> State<'a> {
         })
     }
 
-    /// A gate whose dependencies have passed: its time starts.
+    /// A gate whose dependencies have passed: it is asked after its delay. Its time starts with its first turn (with its
+    /// delay counted in), for how many gates stand before it says nothing of its target. It comes to that turn, since turns
+    /// go in order and every try before it ends.
     fn admit(&mut self, gate: usize, now: Duration) {
         let patience = &self.gates[gate].patience;
         let place = &mut self.places[gate];
@@ -216,7 +226,10 @@ impl<'a> State<'a> {
             // A dry run has no time of its own to run out: each gate's one try bounds it.
             now
         } else {
-            place.end = now.saturating_add(patience.timeout);
+            if patience.initial_delay >= patience.timeout {
+                // There is no time left in which it could be asked.
+                place.end = now.saturating_add(patience.timeout);
+            }
             now.saturating_add(patience.initial_delay).min(place.end)
         };
         place.phase = Phase::Waiting;
@@ -234,8 +247,10 @@ impl<'a> State<'a> {
                 let after = self.gates[gate].patience.timeout;
                 self.end(gate, End::TimedOut { after }, now, effects);
             } else {
-                self.places[gate].phase = Phase::Ready;
-                self.timers.insert((end, gate));
+                self.places[gate].phase = Phase::Ready { since: due };
+                if end < Duration::MAX {
+                    self.timers.insert((end, gate));
+                }
                 self.turns.push_back(gate);
             }
         }
@@ -247,14 +262,22 @@ impl<'a> State<'a> {
             && let Some(gate) = self.turns.pop_front()
         {
             let place = &mut self.places[gate];
-            if !matches!(place.phase, Phase::Ready) {
+            let Phase::Ready { since } = place.phase else {
                 continue;
-            }
+            };
             self.timers.remove(&(place.end, gate));
-            place.phase = Phase::Asked;
-            place.began.get_or_insert(now);
+            place.phase = Phase::Asked { since: now };
             self.under_way += 1;
             let patience = &self.gates[gate].patience;
+            if place.began.is_some() {
+                place.queued += now.saturating_sub(since);
+            } else {
+                place.began = Some(now);
+                if !self.options.once {
+                    let time = patience.timeout.saturating_sub(patience.initial_delay);
+                    place.end = now.saturating_add(time);
+                }
+            }
             let time = patience.try_timeout.min(patience.timeout);
             let deadline = now.saturating_add(time).min(place.end);
             effects.push(Effect::Ask { gate, deadline });
@@ -270,7 +293,7 @@ impl<'a> State<'a> {
         effects: &mut Vec<Effect>,
     ) {
         let place = &mut self.places[gate];
-        if !matches!(place.phase, Phase::Asked) {
+        if !matches!(place.phase, Phase::Asked { .. }) {
             return;
         }
         self.under_way -= 1;
@@ -319,7 +342,12 @@ impl<'a> State<'a> {
         self.turns.clear();
         self.under_way = 0;
         for gate in 0..self.places.len() {
-            if !matches!(self.places[gate].phase, Phase::Ended { .. }) {
+            let place = &mut self.places[gate];
+            if let Phase::Asked { since } = place.phase {
+                place.cut_off = Some(now.saturating_sub(since));
+                place.course.tries = place.course.tries.saturating_add(1);
+            }
+            if !matches!(place.phase, Phase::Ended { .. }) {
                 self.close(gate, End::Stopped, now, effects);
             }
         }
@@ -351,7 +379,11 @@ impl<'a> State<'a> {
     }
 
     fn close(&mut self, gate: usize, how: End, at: Duration, effects: &mut Vec<Effect>) {
-        self.places[gate].phase = Phase::Ended { how, at };
+        let place = &mut self.places[gate];
+        if let (Phase::Ready { since }, Some(_)) = (&place.phase, place.began) {
+            place.queued += at.saturating_sub(*since);
+        }
+        place.phase = Phase::Ended { how, at };
         self.open -= 1;
         effects.push(Effect::Ended { gate });
     }

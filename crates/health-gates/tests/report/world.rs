@@ -20,6 +20,8 @@ pub(crate) fn passed(name: &str) -> Judged {
         end: End::Passed,
         seen: "200 OK".to_owned(),
         tries: 1,
+        cut_off: None,
+        queued: Duration::ZERO,
         began: Some(Duration::ZERO),
         ended: Duration::from_millis(24),
         last_try: Duration::from_millis(24),

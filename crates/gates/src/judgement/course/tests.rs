@@ -145,6 +145,31 @@ fn tries_draw_closer_before_the_end_instead_of_sleeping_through_it() {
 }
 
 #[test]
+fn a_short_time_is_used_almost_to_its_end_unless_a_try_takes_longer_than_what_is_left() {
+    let short = Patience {
+        timeout: seconds(1.0),
+        ..PATIENCE
+    };
+    let after = short.timeout;
+    let next = |took: f64, rest: f64| {
+        let mut course = Course::default();
+        see(&mut course, 'F');
+        course.last_try = seconds(took);
+        course.next(&short, seconds(rest), u32::MAX)
+    };
+    assert_eq!(next(0.005, 0.398), Next::Wait(seconds(0.199)));
+    assert_eq!(next(0.005, 0.06), Next::Wait(seconds(0.03)));
+    assert_eq!(next(0.005, 0.049), Next::End(End::TimedOut { after }));
+    assert_eq!(next(0.2, 0.398), Next::End(End::TimedOut { after }));
+    assert_eq!(next(0.2, 0.402), Next::Wait(seconds(0.201)));
+    assert_eq!(
+        next(10.0, 0.5),
+        Next::Wait(seconds(0.25)),
+        "at most half a second"
+    );
+}
+
+#[test]
 fn a_backoff_of_nothing_does_not_spin() {
     let patience = Patience {
         first_wait: Duration::ZERO,

@@ -97,10 +97,18 @@ fn in_a_row(answers: &[Answer], wanted: Answer) -> u32 {
     answers.iter().rev().take_while(|a| **a == wanted).count() as u32
 }
 
-/// When a gate's time began: when the last gate that it depends on had passed.
+/// When the last gate that this one depends on had passed.
 fn admitted(gate: &Gate, told: &Told) -> Duration {
     let ends = gate.depends_on.iter().map(|one| told.judged[one].ended);
     ends.max().unwrap_or_default()
+}
+
+/// When a gate's time began: its delay before its first try; where there was none, when it was admitted.
+fn from(gate: &Gate, told: &Told, tries: &[Asked]) -> Duration {
+    match tries.first() {
+        Some(first) => first.at - gate.patience.initial_delay,
+        None => admitted(gate, told),
+    }
 }
 
 fn holds(gates: &[Gate], options: Options, stop_at: Option<Duration>, told: &Told) {
@@ -112,12 +120,15 @@ fn holds(gates: &[Gate], options: Options, stop_at: Option<Duration>, told: &Tol
             .iter()
             .filter_map(|asked| Some(asked.answered?.1))
             .collect();
-        assert_eq!(judged.tries as usize, answers.len(), "tries are counted");
+        assert_eq!(judged.tries as usize, tries.len(), "tries are counted");
+        let cut_off = tries.last().filter(|asked| asked.answered.is_none());
+        assert_eq!(judged.cut_off, cut_off.map(|asked| judged.ended - asked.at));
         assert_eq!(judged.began, tries.first().map(|asked| asked.at));
         let turns = judged.history.iter().map(|turn| turn.times);
         assert!(judged.history.len() <= 20);
         if judged.history.len() < 20 {
-            assert_eq!(turns.sum::<u32>(), judged.tries, "history loses no try");
+            let told = turns.sum::<u32>() as usize;
+            assert_eq!(told, answers.len(), "history loses no try");
         }
         assert!(
             gate.required || !matches!(judged.status, Status::Fail | Status::Unknown),
@@ -131,7 +142,8 @@ fn holds(gates: &[Gate], options: Options, stop_at: Option<Duration>, told: &Tol
             .iter()
             .all(|one| told.judged[one].end == End::Passed);
         if !options.once {
-            let from = admitted(gate, told);
+            let from = from(gate, told, &tries);
+            assert!(from >= admitted(gate, told) || !passed);
             for asked in &tries {
                 assert!(passed, "asked only after its dependencies");
                 assert!(asked.at >= from + patience.initial_delay);
@@ -139,10 +151,14 @@ fn holds(gates: &[Gate], options: Options, stop_at: Option<Duration>, told: &Tol
                 assert!(asked.deadline <= asked.at + patience.try_timeout);
                 assert!(asked.at < asked.deadline, "a try has time");
             }
-            if passed {
+            if passed && judged.end != End::Stopped {
                 assert!(judged.ended <= from + patience.timeout, "it ends in time");
             }
             let alone = options.parallel >= gates.len();
+            if alone {
+                assert_eq!(judged.queued, Duration::ZERO);
+                assert!(tries.is_empty() || from == admitted(gate, told));
+            }
             waits(patience, alone, from + patience.timeout, &tries);
         }
         match &judged.end {
@@ -153,8 +169,11 @@ fn holds(gates: &[Gate], options: Options, stop_at: Option<Duration>, told: &Tol
             }
             End::TimedOut { after } => {
                 assert_eq!(*after, patience.timeout);
-                let end = admitted(gate, told) + patience.timeout;
-                assert!(judged.ended + Duration::from_millis(500) > end, "too early");
+                let end = from(gate, told, &tries) + patience.timeout;
+                let early = (patience.timeout / 20).max(judged.last_try * 2);
+                let early = early.min(Duration::from_millis(500));
+                let early = early.max(Duration::from_nanos(1));
+                assert!(judged.ended + early >= end, "too early");
             }
             End::TriesUsed { tries } => {
                 assert_eq!(Some(*tries), patience.max_tries);

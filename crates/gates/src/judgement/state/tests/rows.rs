@@ -185,9 +185,10 @@ fn nobody_starves_behind_gates_that_are_asked_again_and_again() {
 }
 
 #[test]
-fn a_gate_that_never_had_its_turn_times_out_as_unknown() {
+fn a_gate_that_waited_for_its_first_turn_has_its_whole_time_from_then() {
     let short = Patience {
         timeout: secs(2),
+        initial_delay: secs(1),
         ..PATIENCE
     };
     let gates = [gate("hog", &[], PATIENCE), gate("short", &[], short)];
@@ -195,11 +196,55 @@ fn a_gate_that_never_had_its_turn_times_out_as_unknown() {
         parallel: 1,
         once: false,
     };
-    let told = run(&gates, options, None, |_, _| answering(Answer::Pass, 9_000));
+    let told = run(&gates, options, None, |gate, _| match gate {
+        0 => answering(Answer::Pass, 9_000),
+        _ => answering(Answer::Pass, 1_000),
+    });
     let short = &told.judged[&1];
-    assert_eq!(short.end, End::TimedOut { after: secs(2) });
-    assert_eq!((short.status, short.tries), (Status::Unknown, 0));
-    assert_eq!(short.ended, secs(2));
+    assert_eq!((&short.end, short.began), (&End::Passed, Some(secs(9))));
+    assert_eq!(told.tries_of(1)[0].deadline, secs(9 + 2 - 1));
+    assert_eq!(short.queued, Duration::ZERO, "that cost it nothing");
+}
+
+#[test]
+fn what_a_gate_waits_for_later_turns_costs_its_time_and_is_told() {
+    let short = Patience {
+        timeout: secs(5),
+        ..PATIENCE
+    };
+    let gates = [gate("short", &[], short), gate("hog", &[], PATIENCE)];
+    let options = Options {
+        parallel: 1,
+        once: false,
+    };
+    let told = run(&gates, options, None, |gate, _| match gate {
+        0 => answering(Answer::Fail, 100),
+        _ => answering(Answer::Pass, 9_000),
+    });
+    let short = &told.judged[&0];
+    assert_eq!(short.end, End::TimedOut { after: secs(5) });
+    assert_eq!((short.tries, short.ended), (1, secs(5)));
+    // Asked until 0.1 s, then a wait of 1 s; from then on the other one held the only turn.
+    assert_eq!(short.queued, Duration::from_millis(5_000 - 1_100));
+}
+
+#[test]
+fn a_try_that_a_stop_cuts_off_counts_as_one() {
+    let gates = [gate("slow", &[], PATIENCE), gate("behind", &[], PATIENCE)];
+    let options = Options {
+        parallel: 1,
+        once: false,
+    };
+    let told = run(&gates, options, Some(secs(3)), |_, _| {
+        answering(Answer::Pass, 9_000)
+    });
+    let slow = &told.judged[&0];
+    assert_eq!((&slow.end, slow.status), (&End::Stopped, Status::Unknown));
+    assert_eq!((slow.tries, slow.cut_off), (1, Some(secs(3))));
+    assert!(slow.seen.is_empty() && slow.history.is_empty());
+    let behind = &told.judged[&1];
+    assert_eq!((behind.tries, behind.cut_off), (0, None));
+    assert_eq!(behind.began, None);
 }
 
 #[test]
