@@ -8,7 +8,7 @@ mod group;
 mod probe;
 mod tail;
 
-use std::{ffi::OsString, fmt, io, path::PathBuf, time::Duration};
+use std::{borrow::Cow, ffi::OsString, fmt, io, path::PathBuf, time::Duration};
 
 use nix::sys::signal::Signal;
 use tokio::{net::unix::pipe, time::Instant};
@@ -53,6 +53,8 @@ pub struct Ended {
     pub exit: Exit,
     /// The end of what it printed on both outputs, at most [`KEPT`] bytes, without the secrets.
     pub output: String,
+    /// Whether it printed more before that.
+    pub cut: bool,
     /// From its start to its end.
     pub took: Duration,
 }
@@ -77,7 +79,7 @@ pub enum CommandError {
         folder: PathBuf,
     },
     /// The deadline came; it and its process group are dead.
-    #[error("see the end of {name} within {:.1} s: it was killed{}", after.as_secs_f64(), said(output))]
+    #[error("see the end of {name} within {:.1} s: it was killed{}", after.as_secs_f64(), said(&unfinished(output), *cut))]
     TimedOut {
         /// Which script.
         name: String,
@@ -85,6 +87,8 @@ pub enum CommandError {
         after: Duration,
         /// As [`Ended::output`].
         output: String,
+        /// As [`Ended::cut`].
+        cut: bool,
     },
 }
 
@@ -155,30 +159,65 @@ pub async fn run(script: &Script, deadline: Instant) -> Result<Ended, CommandErr
     let took = begun.elapsed();
     group.kill();
     tail.rest(&output);
+    let (output, cut) = tail.text();
     match ended {
         Some(Ok(exit)) => Ok(Ended {
             exit,
-            output: tail.text(),
+            output,
+            cut,
             took,
         }),
         Some(Err(source)) => Err(start(source)),
         None => Err(CommandError::TimedOut {
             name: script.name.clone(),
             after: took,
-            output: tail.text(),
+            output,
+            cut,
         }),
     }
 }
 
-/// `: its last line`, and nothing where there is none.
-fn said(output: &str) -> String {
-    output
-        .lines()
-        .rev()
+/// `: its last line`, and nothing where there is none. A line whose front is lost says so: what stands there may be the
+/// end of a secret, which who shows it must know.
+fn said(output: &str, cut: bool) -> String {
+    let mut lines = output.lines().rev().peekable();
+    while let Some(line) = lines.next() {
         // A progress bar overwrites its line: its last state is what a person would have seen.
-        .filter_map(|line| line.trim_end().rsplit('\r').next())
-        .map(foreign::line)
-        .find(|line| !line.is_empty())
-        .map(|line| format!(": {line}"))
-        .unwrap_or_default()
+        let (state, is_front) = match line.trim_end().rsplit_once('\r') {
+            Some((_, state)) => (state, false),
+            None => (line, lines.peek().is_none()),
+        };
+        let state = foreign::line(state);
+        if !state.is_empty() {
+            let sign = if cut && is_front { "…" } else { "" };
+            return format!(": {sign}{state}");
+        }
+    }
+    String::new()
+}
+
+/// What a script printed until it was killed: an open line may have lost its end.
+fn unfinished(output: &str) -> Cow<'_, str> {
+    if output.is_empty() || output.ends_with(['\n', '\r']) {
+        output.into()
+    } else {
+        format!("{output}…").into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_whose_front_or_end_is_lost_says_so() {
+        assert_eq!(said("ARY is bad\n", true), ": …ARY is bad");
+        assert_eq!(said("ARY is\nbad\n\n", true), ": bad");
+        assert_eq!(said("ARY 1\r 2\n", true), ": 2");
+        assert_eq!(said("bad\n", false), ": bad");
+        assert_eq!(said("\n", true), "");
+        assert_eq!(unfinished("bad\nCAN"), "bad\nCAN…");
+        assert_eq!(unfinished("bad\n"), "bad\n");
+        assert_eq!(unfinished(""), "");
+    }
 }

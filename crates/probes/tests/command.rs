@@ -286,7 +286,7 @@ async fn a_hundred_megabytes_and_bytes_that_are_no_text_are_one_short_line() {
     ));
     let seen = probe.check(Instant::now() + ENOUGH).await;
     assert_eq!(seen.answer, Answer::Pass);
-    assert_eq!(seen.seen, format!("exit code 0: {}…", "y".repeat(200)));
+    assert_eq!(seen.seen, format!("exit code 0: …{}…", "y".repeat(200)));
     let probe = CommandProbe::new(script(
         "printf '10 %%\\r90 %%\\r\\xff\\0\\x1b[2J \\x1b[31mred\\x1b[0m\\n\\n'; exit 4",
     ));

@@ -29,7 +29,7 @@ impl CommandProbe {
     }
 
     fn judge(&self, ended: &Ended) -> (Answer, String) {
-        let said = said(&ended.output);
+        let said = said(&ended.output, ended.cut);
         if ended.exit != Exit::Code(self.exit_code) {
             let wanted = match self.exit_code {
                 0 => String::new(),

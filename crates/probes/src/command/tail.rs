@@ -83,8 +83,8 @@ impl<'a> Tail<'a> {
         }
     }
 
-    /// The last [`KEPT`] bytes as text.
-    pub(super) fn text(&self) -> String {
+    /// The last [`KEPT`] bytes as text, and whether there was more before them.
+    pub(super) fn text(&self) -> (String, bool) {
         let mut text = String::from_utf8_lossy(&self.bytes).into_owned();
         for secret in &self.secrets {
             text = text.replace(secret, HIDDEN);
@@ -103,7 +103,7 @@ impl<'a> Tail<'a> {
         let front = (front.min(text.len())..=text.len())
             .find(|at| text.is_char_boundary(*at))
             .unwrap_or(text.len());
-        text.split_off(front)
+        (text.split_off(front), self.cut || front > 0)
     }
 }
 
@@ -117,7 +117,9 @@ mod tests {
         for piece in output.as_bytes().chunks(7) {
             tail.add(piece);
         }
-        tail.text()
+        let (text, cut) = tail.text();
+        assert_eq!(cut, output.len() > KEPT, "{text}");
+        text
     }
 
     #[test]

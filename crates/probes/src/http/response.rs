@@ -66,7 +66,11 @@ impl Response {
             }
             Err(_) => return None,
         };
-        let text = words(text);
+        let mut text = words(text);
+        // Who shows it must know that a secret may stand across the cut.
+        if (self.cut || head.len() < self.body.len()) && !text.is_empty() {
+            text.push('…');
+        }
         (!text.is_empty() && self.unread_coding.is_none()).then(|| quoted(&text))
     }
 

@@ -78,6 +78,7 @@ impl Exchange {
     ) -> Result<String, ExchangeFailure> {
         let begun = Instant::now();
         let mut answer = Vec::new();
+        let mut closed = false;
         let talk = async {
             // A server may refuse what it is sent, and has perhaps said why: what it said decides.
             let _refused = stream.write_all(self.send.as_bytes()).await;
@@ -85,18 +86,20 @@ impl Exchange {
             loop {
                 let count = stream.read(&mut buffer).await.map_err(|_| Reset)?;
                 answer.extend_from_slice(&buffer[..count]);
-                if count == 0 || answer.len() >= MOST || self.is_in(&answer) {
+                closed = count == 0;
+                if closed || answer.len() >= MOST || self.is_in(&answer) {
                     return Ok(());
                 }
             }
         };
         let ended = timeout_at(deadline, talk).await;
+        let is_whole = closed || answer.ends_with(b"\n");
         if self.is_in(&answer) {
-            return Ok(shown(&answer));
+            return Ok(shown(&answer, is_whole));
         }
         Err(match ended {
             _ if !answer.is_empty() => ExchangeFailure::Other {
-                said: shown(&answer),
+                said: shown(&answer, is_whole),
             },
             Ok(Ok(())) => ExchangeFailure::Closed,
             Ok(Err(Reset)) => ExchangeFailure::Reset,
@@ -112,6 +115,22 @@ impl Exchange {
 
 struct Reset;
 
-fn shown(answer: &[u8]) -> String {
-    foreign::bounded(&String::from_utf8_lossy(answer), 100)
+fn shown(answer: &[u8], is_whole: bool) -> String {
+    let mut text = String::from_utf8_lossy(answer).into_owned();
+    if !is_whole {
+        // A secret may stand across the place where the reading stopped, which who shows this must know.
+        text.push('…');
+    }
+    foreign::bounded(&text, 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_was_not_heard_to_its_end_ends_with_the_sign_of_a_cut() {
+        assert_eq!(shown(b"token CAN", false), "token CAN…");
+        assert_eq!(shown(b"token CANARY\r\n", true), "token CANARY");
+    }
 }

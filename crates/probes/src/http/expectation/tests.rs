@@ -300,6 +300,17 @@ fn what_is_shown_of_an_answer_is_short_and_in_one_line() {
 }
 
 #[test]
+fn a_body_whose_end_was_not_read_or_not_shown_ends_with_the_sign_of_a_cut() {
+    let mut answer = response(500, "token=CAN");
+    answer.cut = true;
+    assert_eq!(answer.beginning().as_deref(), Some("\"token=CAN…\""));
+    let answer = response(500, &format!("{}token=CANARY", " ".repeat(1991)));
+    assert_eq!(answer.beginning().as_deref(), Some("\"token=CAN…\""));
+    let answer = response(500, "token=CANARY");
+    assert_eq!(answer.beginning().as_deref(), Some("\"token=CANARY\""));
+}
+
+#[test]
 fn a_part_of_a_body_proves_no_absence() {
     let mut answer = response(200, "all is well");
     answer.cut = true;
