@@ -4,6 +4,7 @@ use std::{fmt, time::Duration};
 
 use reqwest::{StatusCode, header::HeaderMap};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::foreign::{piece, quoted, words};
 
@@ -104,6 +105,26 @@ impl Response {
         )
     }
 
+    /// The body read as a JSON document. A number that is too large for a floating-point number of 64 bits, which RFC 8259
+    /// §6 allows, is read as `1e308`.
+    ///
+    /// # Errors
+    /// The body is no JSON, or was cut.
+    pub(crate) fn document(&self) -> Result<Value, serde_json::Error> {
+        match self.json() {
+            // The library has no kind for it: of everything else it would say the same again.
+            Err(error) if error.is_syntax() => match within_range(&self.body) {
+                Some(body) => Response {
+                    body,
+                    ..self.clone()
+                }
+                .json(),
+                None => Err(error),
+            },
+            read => read,
+        }
+    }
+
     /// What came instead of what was expected, for people: `200 OK, 512 bytes of text/html`.
     pub fn outline(&self) -> String {
         let kind = match self.media_type() {
@@ -117,6 +138,51 @@ impl Response {
             self.body.len()
         )
     }
+}
+
+/// `json` with `1e308` in the place of each number that is too large to be one, and everything else where it was; nothing
+/// where there is none.
+fn within_range(json: &[u8]) -> Option<Vec<u8>> {
+    let mut made = Vec::new();
+    let mut changed = false;
+    let mut rest = json;
+    while let Some(first) = rest.first() {
+        let length = match first {
+            b'"' => text_length(rest),
+            b'-' | b'0'..=b'9' => rest
+                .iter()
+                .take_while(|byte| byte.is_ascii_digit() || b"+-.eE".contains(byte))
+                .count(),
+            _ => 1,
+        };
+        let (token, behind) = rest.split_at(length);
+        let number = std::str::from_utf8(token).ok().filter(|_| *first != b'"');
+        match number.and_then(|number| number.parse::<f64>().ok()) {
+            Some(number) if number.is_infinite() => {
+                changed = true;
+                // The shortest that is too large has as many letters.
+                let large = if number > 0.0 { "1e308" } else { "-1e308" };
+                made.extend_from_slice(format!("{large:length$}").as_bytes());
+            }
+            _ => made.extend_from_slice(token),
+        }
+        rest = behind;
+    }
+    changed.then_some(made)
+}
+
+/// How long the text is that `json` begins with, quotation marks included.
+fn text_length(json: &[u8]) -> usize {
+    let mut escaped = true;
+    for (at, byte) in json.iter().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => return at + 1,
+            _ => {}
+        }
+    }
+    json.len()
 }
 
 impl fmt::Debug for Response {
