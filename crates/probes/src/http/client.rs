@@ -175,7 +175,10 @@ impl Client {
                 Some(more) => &current.clone().with_cookies(&more)?,
                 None => &current,
             };
-            let mut response = self.once(sent, begun, deadline).await?;
+            let mut response = self
+                .once(sent, begun, deadline)
+                .await
+                .map_err(|error| error.behind(followed))?;
             cookies.keep(&current.url, &response.headers);
             response.redirects = followed;
             let Some(location) = response.header("location") else {

@@ -87,6 +87,14 @@ pub enum HttpError {
         /// How long was waited.
         after: Duration,
     },
+    /// A redirect led to where it failed, or redirects without end.
+    #[error("{}", redirected(*followed, error))]
+    Redirected {
+        /// How many were followed; at least 1.
+        followed: usize,
+        /// What happened behind the last.
+        error: Box<HttpError>,
+    },
     /// What came is no HTTP, or the connection ended in the middle.
     #[error("exchange HTTP with {at}: {detail}")]
     Exchange {
@@ -107,6 +115,7 @@ impl HttpError {
             | HttpError::File { .. }
             | HttpError::Certificates { .. }
             | HttpError::Client { .. } => Answer::Unknown,
+            HttpError::Redirected { error, .. } => error.answer(),
             HttpError::Name(error) if !error.is_definite() => Answer::Unknown,
             HttpError::Name(_)
             | HttpError::Connect { .. }
@@ -114,6 +123,17 @@ impl HttpError {
             | HttpError::NoAnswer { .. }
             | HttpError::Slow { .. }
             | HttpError::Exchange { .. } => Answer::Fail,
+        }
+    }
+
+    /// The error behind `followed` redirects, which may be none.
+    pub(super) fn behind(self, followed: usize) -> HttpError {
+        match followed {
+            0 => self,
+            followed => HttpError::Redirected {
+                followed,
+                error: Box::new(self),
+            },
         }
     }
 
@@ -152,6 +172,17 @@ impl HttpError {
             return HttpError::Client { detail };
         }
         HttpError::Exchange { at, detail }
+    }
+}
+
+fn redirected(followed: usize, error: &HttpError) -> String {
+    let plural = if followed == 1 { "" } else { "s" };
+    match error {
+        HttpError::NoAnswer { at, after } => format!(
+            "come to the end of the redirects within {} ms: {followed} redirect{plural} followed, the last to {at}",
+            after.as_millis()
+        ),
+        error => format!("{error}, after {followed} redirect{plural}"),
     }
 }
 
