@@ -105,6 +105,14 @@ pub enum PostgresError {
         /// Why.
         reason: String,
     },
+    /// Its answer to a question is of no use.
+    #[error("use the answer of {server}: {reason}")]
+    Answer {
+        /// Which.
+        server: String,
+        /// Why.
+        reason: String,
+    },
     /// It let us in and is of the other kind than `target_session_attrs` wants.
     #[error("use {server}: it is {}, wanted {}", wanted.opposite(), wanted.named())]
     WrongRole {

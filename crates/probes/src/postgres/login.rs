@@ -213,7 +213,19 @@ impl Session {
                 most: MOST,
             };
         }
-        of_server(&self.server, error)
+        match of_server(&self.server, error) {
+            PostgresError::Exchange { server, reason } => PostgresError::Answer {
+                server,
+                // tokio-postgres has no kind to tell this by.
+                reason: match reason.as_str() {
+                    "unexpected message from server" => {
+                        "it holds no rows; COPY is not understood here".to_owned()
+                    }
+                    _ => reason,
+                },
+            },
+            error => error,
+        }
     }
 
     /// Says good-bye, so that the server's log has no word of a lost connection.
