@@ -9,6 +9,7 @@ pub mod http;
 pub mod prometheus;
 pub mod registry;
 
+mod aside;
 pub mod command;
 pub mod dns;
 mod foreign;

@@ -8,6 +8,7 @@ use nix::sys::signal::Signal;
 use probes::{
     Answer, Probe,
     command::{CommandError, CommandProbe, Ended, Exit, KEPT, Script, run},
+    http::expectation::Pattern,
 };
 use test_servers::until;
 use tokio::time::Instant;
@@ -298,7 +299,7 @@ async fn a_hundred_megabytes_and_bytes_that_are_no_text_are_one_short_line() {
 async fn the_wanted_exit_code_and_output_decide() {
     let with = |text: &str, exit_code, output: Option<&str>| CommandProbe {
         exit_code,
-        output: output.map(|output| regex_lite::Regex::new(output).unwrap()),
+        output: output.map(|output| Pattern::new(output).unwrap()),
         ..CommandProbe::new(script(text))
     };
     for (probe, answer, seen) in [

@@ -5,8 +5,8 @@ use std::{path::PathBuf, sync::Arc};
 use probes::{
     Probe,
     command::{CommandProbe, Script},
+    http::expectation::Pattern,
 };
-use regex_lite::Regex;
 
 use super::Kind;
 use crate::{Fields, Key, Problems, Setting, Shape, Surroundings};
@@ -52,8 +52,9 @@ fn build(
 ) -> Option<Arc<dyn Probe>> {
     let before = problems.len();
     // As GitHub's runner writes a `run:` step.
-    let text = fields.text("run")?.replace("\r\n", "\n");
-    let Some(name) = text.lines().map(str::trim).find(|line| !line.is_empty()) else {
+    let text = fields.text("run").map(|text| text.replace("\r\n", "\n"));
+    let name = text.as_deref().and_then(first_line).map(shortened);
+    if text.is_some() && name.is_none() {
         fields.wrong(
             "run",
             "nothing",
@@ -61,8 +62,21 @@ fn build(
             "write what is to be run",
             problems,
         );
-        return None;
-    };
+    }
+    for key in ["run", "working-directory"] {
+        fields.refuse_nul(key, problems);
+    }
+    for key in ["run", "working-directory"] {
+        if fields.text(key).is_some_and(|text| text.contains('\0')) {
+            fields.wrong(
+                key,
+                "the character 0",
+                "a text without it",
+                "no program can be given this: leave it out",
+                problems,
+            );
+        }
+    }
     let exit_code = fields.count("exit-code").unwrap_or(0);
     let code = i32::try_from(exit_code).ok().filter(|code| *code <= 255);
     if code.is_none() {
@@ -75,9 +89,9 @@ fn build(
         );
     }
     let output = fields.text("output").and_then(|pattern| {
-        Regex::new(pattern)
+        Pattern::new(pattern)
             .map_err(|error| {
-                let mend = format!("correct it: {error}");
+                let mend = format!("correct it: {}", error.detail);
                 fields.wrong("output", "no regular expression", "one", &mend, problems);
             })
             .ok()
@@ -87,10 +101,10 @@ fn build(
         return None;
     }
     let script = Script {
-        name: shortened(name),
+        name: name?,
         environment: environment(around, own),
         folder: Some(folder(fields, around)),
-        text,
+        text: text?,
         // What a command prints is redacted by whoever shows it, as all that a probe sees.
         secrets: Vec::new(),
     };
@@ -142,6 +156,11 @@ fn folder(fields: &Fields, around: &Surroundings) -> PathBuf {
         .join(fields.text("working-directory").unwrap_or("."))
         .components()
         .collect()
+}
+
+/// The first line with something in it.
+fn first_line(text: &str) -> Option<&str> {
+    text.lines().map(str::trim).find(|line| !line.is_empty())
 }
 
 fn shortened(line: &str) -> String {

@@ -1,10 +1,12 @@
 //! The probe: how a script must end, and what it must print.
 
-use regex_lite::Regex;
 use tokio::time::Instant;
 
 use super::{Ended, Exit, Script, run, said};
-use crate::probe::{Answer, Observation, Probe, ProbeFuture};
+use crate::{
+    http::expectation::Pattern,
+    probe::{Answer, Observation, Probe, ProbeFuture},
+};
 
 /// Passes where the script ends with the wanted exit code and prints what is wanted.
 #[derive(Clone, Debug)]
@@ -15,7 +17,7 @@ pub struct CommandProbe {
     pub exit_code: i32,
     /// What the end of its output ([`super::KEPT`] bytes of both outputs) must match somewhere. White space at the very
     /// end is no part of it, as in a shell's `$(…)`.
-    pub output: Option<Regex>,
+    pub output: Option<Pattern>,
 }
 
 impl CommandProbe {
@@ -28,7 +30,7 @@ impl CommandProbe {
         }
     }
 
-    fn judge(&self, ended: &Ended) -> (Answer, String) {
+    async fn judge(&self, ended: &Ended, deadline: Instant) -> (Answer, String) {
         let said = said(&ended.output, ended.cut);
         if ended.exit != Exit::Code(self.exit_code) {
             let wanted = match self.exit_code {
@@ -37,16 +39,24 @@ impl CommandProbe {
             };
             return (Answer::Fail, format!("{}{wanted}{said}", ended.exit));
         }
-        match &self.output {
-            Some(wanted) if !wanted.is_match(ended.output.trim_end()) => {
+        let Some(wanted) = &self.output else {
+            return (Answer::Pass, format!("{}{said}", ended.exit));
+        };
+        match wanted.is_match_by(ended.output.trim_end(), deadline).await {
+            Ok(true) => (Answer::Pass, format!("{}{said}", ended.exit)),
+            Ok(false) => {
                 let printed = match said.as_str() {
                     "" => "printed nothing".to_owned(),
                     said => format!("printed last{said}"),
                 };
+                let wanted = wanted.as_str();
                 let seen = format!("{}, {printed}, wanted a match of {wanted}", ended.exit);
                 (Answer::Fail, seen)
             }
-            _ => (Answer::Pass, format!("{}{said}", ended.exit)),
+            Err(error) => (
+                Answer::Unknown,
+                format!("{}; failed to {error}", ended.exit),
+            ),
         }
     }
 }
@@ -60,7 +70,7 @@ impl Probe for CommandProbe {
         Box::pin(async move {
             let begun = Instant::now();
             let (answer, seen) = match run(&self.script, deadline).await {
-                Ok(ended) => self.judge(&ended),
+                Ok(ended) => self.judge(&ended, deadline).await,
                 Err(error) => (error.answer(), format!("failed to {error}")),
             };
             Observation {

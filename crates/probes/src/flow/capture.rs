@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use serde_json::Value as Json;
+use tokio::time::Instant;
 
 use super::jar::Jar;
 use crate::http::{
@@ -36,20 +37,26 @@ pub enum Source {
 
 impl Capture {
     /// The value, or what is there instead: by its kind, never its content.
-    pub(super) fn take(&self, response: &Response, jar: &Jar) -> Result<Json, String> {
+    pub(super) async fn take(
+        &self,
+        response: &Response,
+        jar: &Jar,
+        deadline: Instant,
+    ) -> Result<Json, String> {
         let value = match &self.source {
-            Source::Json(pointer) => self.of_json(pointer, response)?,
-            Source::Header(name) => self.of_header(name, response)?,
+            Source::Json(pointer) => self.of_json(pointer, response, deadline).await?,
+            Source::Header(name) => self.of_header(name, response, deadline).await?,
             Source::Cookie(name) => match jar.value(name, SystemTime::now()) {
                 None => return Err(format!("there is no cookie {}", name.escape_debug())),
                 Some(value) => {
-                    self.matched(value, &format!("the cookie {}", name.escape_debug()))?
+                    let place = format!("the cookie {}", name.escape_debug());
+                    self.matched(value, &place, deadline).await?
                 }
             },
-            Source::Body => self.matched(
-                &response.text(),
-                &format!("the body ({})", response.outline()),
-            )?,
+            Source::Body => {
+                let place = format!("the body ({})", response.outline());
+                self.matched(&response.text(), &place, deadline).await?
+            }
         };
         if value == "" {
             return Err(format!("{} is empty", self.place()));
@@ -67,19 +74,27 @@ impl Capture {
         }
     }
 
-    fn of_json(&self, pointer: &Pointer, response: &Response) -> Result<Json, String> {
-        let document: Json = response
-            .json()
+    async fn of_json(
+        &self,
+        pointer: &Pointer,
+        response: &Response,
+        deadline: Instant,
+    ) -> Result<Json, String> {
+        let document = response
+            .document()
             .map_err(|_| format!("the body is no JSON ({})", response.outline()))?;
         match pointer.find(&document) {
             None => Err(match parent(pointer, &document) {
                 Some((parent, kind)) => format!("{pointer} is missing, {parent} is {kind}"),
                 None => format!("{pointer} is missing"),
             }),
-            Some(Json::String(text)) => self.matched(text, &pointer.to_string()),
+            Some(Json::String(text)) => self.matched(text, &pointer.to_string(), deadline).await,
             Some(value @ (Json::Number(_) | Json::Bool(_))) => match self.pattern {
                 None => Ok(value.clone()),
-                Some(_) => self.matched(&value.to_string(), &pointer.to_string()),
+                Some(_) => {
+                    self.matched(&value.to_string(), &pointer.to_string(), deadline)
+                        .await
+                }
             },
             Some(other) => Err(format!(
                 "{pointer} is {}, wanted a string, a number or a boolean",
@@ -88,11 +103,17 @@ impl Capture {
         }
     }
 
-    fn of_header(&self, name: &str, response: &Response) -> Result<Json, String> {
+    async fn of_header(
+        &self,
+        name: &str,
+        response: &Response,
+        deadline: Instant,
+    ) -> Result<Json, String> {
         let mut nothing = format!("the answer has no header {}", name.escape_debug());
         for value in response.headers.get_all(name) {
             let value = String::from_utf8_lossy(value.as_bytes());
-            match self.matched(value.trim(), &format!("the header {}", name.escape_debug())) {
+            let place = format!("the header {}", name.escape_debug());
+            match self.matched(value.trim(), &place, deadline).await {
                 Ok(value) => return Ok(value),
                 Err(reason) => nothing = reason,
             }
@@ -100,13 +121,14 @@ impl Capture {
         Err(nothing)
     }
 
-    fn matched(&self, text: &str, place: &str) -> Result<Json, String> {
+    async fn matched(&self, text: &str, place: &str, deadline: Instant) -> Result<Json, String> {
         let Some(pattern) = &self.pattern else {
             return Ok(Json::from(text));
         };
-        match pattern.capture(text) {
-            Some(part) => Ok(Json::from(part)),
-            None => Err(format!("{place} does not match {pattern}")),
+        match pattern.capture_by(text, deadline).await {
+            Ok(Some(part)) => Ok(Json::from(part)),
+            Ok(None) => Err(format!("{place} does not match {pattern}")),
+            Err(error) => Err(error.to_string()),
         }
     }
 }

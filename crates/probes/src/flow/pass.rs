@@ -133,10 +133,17 @@ impl Learnt {
         }
         let (response, url) =
             exchanged.map_err(|error| (error.answer(), format!("failed to {error}")))?;
-        if let Err(missing) = expected(step, &response).judge(&response) {
+        let judged = expected(step, &response)
+            .judge_by(&response, deadline)
+            .await
+            .map_err(|error| {
+                let status = response.status_line();
+                (Answer::Unknown, format!("{status}; failed to {error}"))
+            })?;
+        if let Err(missing) = judged {
             // What the answer would have given is a secret also where the answer is not as wanted.
             for capture in &step.captures {
-                if let Ok(value) = capture.take(&response, &self.jar) {
+                if let Ok(value) = capture.take(&response, &self.jar, deadline).await {
                     self.scrub.learn(&plain(&value));
                 }
             }
@@ -144,7 +151,8 @@ impl Learnt {
             return Err((Answer::Fail, format!("{missing}{hint}")));
         }
         for capture in &step.captures {
-            let value = capture.take(&response, &self.jar).map_err(|reason| {
+            let taken = capture.take(&response, &self.jar, deadline).await;
+            let value = taken.map_err(|reason| {
                 (
                     Answer::Fail,
                     format!("failed to capture `{}`: {reason}", capture.name),

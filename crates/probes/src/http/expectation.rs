@@ -9,10 +9,14 @@ mod pattern;
 use std::{ops::RangeInclusive, time::Duration};
 
 pub use json::{Comparison, JsonTest, JsonType, Pointer, PointerError, Relation};
-pub use pattern::{Pattern, PatternError};
+pub use pattern::{MatchError, Pattern, PatternError};
+use tokio::time::Instant;
 
 use super::Response;
-use crate::foreign::{piece, quoted};
+use crate::{
+    aside::Turn,
+    foreign::{piece, quoted},
+};
 
 /// What an answer must be. All of it holds at once. What is wanted is shown where it is missing: it holds no secret.
 #[derive(Clone, Debug)]
@@ -75,6 +79,42 @@ impl Expectation {
             text = format!("{}; {text}", response.summary());
         }
         Err(text)
+    }
+
+    /// [`Expectation::judge`] beside the event loop where that may take long: regular expressions, and long JSON.
+    ///
+    /// # Errors
+    /// It is not known by `deadline`.
+    pub async fn judge_by(
+        &self,
+        response: &Response,
+        deadline: Instant,
+    ) -> Result<Result<(), String>, MatchError> {
+        const LONG: usize = 64 << 10;
+        let turn = match self.pattern() {
+            Some(pattern) => pattern.turn().clone(),
+            None if !self.json.is_empty() && response.body.len() > LONG => Turn::default(),
+            None => return Ok(self.judge(response)),
+        };
+        let length = response.body.len();
+        let (expectation, response) = (self.clone(), response.clone());
+        turn.take(deadline, move || expectation.judge(&response))
+            .await
+            .map_err(|undone| MatchError::of(undone, length))
+    }
+
+    /// The first of its regular expressions.
+    fn pattern(&self) -> Option<&Pattern> {
+        let of_headers = self.headers.iter().filter_map(|(_, test)| match test {
+            HeaderTest::Matches(pattern) => Some(pattern),
+            _ => None,
+        });
+        let of_json = self.json.iter().filter_map(|(_, test)| match test {
+            JsonTest::Matches(pattern) => Some(pattern),
+            _ => None,
+        });
+        let of_text = self.matches.iter().chain(&self.lacks);
+        of_text.chain(of_headers).chain(of_json).next()
     }
 
     /// Everything that `response` lacks, each in words of its own; empty where it is as wanted.
@@ -147,7 +187,7 @@ impl Expectation {
             ));
             return;
         }
-        match response.json::<serde_json::Value>() {
+        match response.document() {
             Ok(body) => missing.extend(
                 self.json
                     .iter()

@@ -26,9 +26,13 @@ impl Probe for HttpProbe {
         Box::pin(async move {
             let begun = Instant::now();
             let (answer, seen) = match self.client.ask(&self.request, deadline).await {
-                Ok(response) => match self.expectation.judge(&response) {
-                    Ok(()) => (Answer::Pass, response.summary()),
-                    Err(missing) => (Answer::Fail, missing),
+                Ok(response) => match self.expectation.judge_by(&response, deadline).await {
+                    Ok(Ok(())) => (Answer::Pass, response.summary()),
+                    Ok(Err(missing)) => (Answer::Fail, missing),
+                    Err(error) => (
+                        Answer::Unknown,
+                        format!("{}; failed to {error}", response.summary()),
+                    ),
                 },
                 Err(error) => (error.answer(), format!("failed to {error}")),
             };

@@ -4,9 +4,9 @@ use std::{io::Write, time::Duration};
 
 use flate2::{Compression, write::GzEncoder};
 use probes::{
-    Answer, Observation,
+    Answer, Observation, Probe,
     http::{
-        Client, ClientOptions, Expectation, Request, Roots,
+        Client, ClientOptions, Expectation, HttpProbe, Request, Roots,
         expectation::{JsonTest, Pattern, Pointer},
     },
 };
@@ -409,5 +409,78 @@ async fn what_answers_in_place_of_an_interface_is_shown_by_its_beginning() {
         seen.seen,
         "502 Bad Gateway, wanted 200-299; the body is no JSON at line 1, column 1, it begins \
          \"<h1>no upstream</h1>\""
+    );
+}
+
+#[tokio::test]
+async fn an_error_behind_redirects_says_so() {
+    let server = MockServer::start().await;
+    let closed = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a port that was free");
+    for (from, to) in [
+        ("/loc", format!("http://{closed}/")),
+        ("/round", "/round".to_owned()),
+    ] {
+        Mock::given(path(from))
+            .respond_with(ResponseTemplate::new(302).insert_header("location", to))
+            .mount(&server)
+            .await;
+    }
+    let uri = server.uri();
+    let seen = check(plain(1), get(&format!("{uri}/loc")), Expectation::default()).await;
+    assert_eq!(
+        (seen.answer, seen.seen),
+        (
+            Answer::Fail,
+            format!("failed to connect to {closed}: connection refused, after 1 redirect")
+        )
+    );
+    let error = plain(100_000)
+        .ask(
+            &get(&format!("{uri}/round")),
+            Instant::now() + Duration::from_millis(300),
+        )
+        .await
+        .expect_err("no end")
+        .to_string();
+    let at = server.address();
+    assert!(
+        error.contains("redirects") && error.contains(&at.to_string()),
+        "{error}"
+    );
+}
+
+/// The thread that matches goes on to the end of this process.
+#[tokio::test]
+async fn an_expression_that_takes_too_long_holds_up_nothing_but_its_own_try() {
+    const ALLOWED: Duration = Duration::from_millis(500);
+    let server = Scripted::tcp(answer("200 OK", "text/plain", &"a".repeat(1 << 20))).await;
+    let probe = HttpProbe {
+        client: plain(0),
+        request: get(&format!("http://{}/", server.address)),
+        expectation: matching("(a{1,30}){20}b"),
+    };
+    let mut beats = 0;
+    let begun = Instant::now();
+    let seen = {
+        let mut tried = std::pin::pin!(probe.check(begun + ALLOWED));
+        let mut beat = tokio::time::interval(Duration::from_millis(10));
+        loop {
+            tokio::select! {
+                biased;
+                seen = &mut tried => break seen,
+                _ = beat.tick() => beats += 1,
+            }
+        }
+    };
+    assert!(begun.elapsed() < 4 * ALLOWED, "{:?}", begun.elapsed());
+    assert!(beats > 5, "{beats}");
+    assert_eq!(
+        (seen.answer, seen.seen.as_str()),
+        (
+            Answer::Unknown,
+            "200 OK; failed to match the regular expression in time: it is too large for a text of 1048576 bytes"
+        )
     );
 }

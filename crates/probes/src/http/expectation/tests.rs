@@ -357,6 +357,58 @@ fn a_pattern_captures_its_first_group_or_all_of_it() {
 }
 
 #[test]
+fn a_pattern_whose_repetitions_multiply_is_refused_and_a_usual_one_is_not() {
+    for text in ["(a?){500}(a{1,100}){100}b", "(a{1,50}){50}b", ".{0,60000}"] {
+        let error = Pattern::new(text).expect_err(text);
+        assert!(error.detail.starts_with("it is too large"), "{error}");
+    }
+    for text in [
+        "^[0-9a-f]{64}$",
+        "(?s)begin.{0,300}end",
+        r"(?i)^(\w{1,63}\.){1,8}example\.com$",
+        "(error|fatal|panic|stack trace|exception|timeout|refused|unavailable)",
+    ] {
+        Pattern::new(text).expect(text);
+    }
+}
+
+#[test]
+fn a_number_too_large_for_any_type_leaves_the_rest_to_be_read() {
+    let body = r#"{"n":1e400,"a":[-2E+999 ,"1e400 \" 1e400"],"status":"up","m":12}"#;
+    let expectation = Expectation {
+        json: vec![
+            at("/status", JsonTest::Equals(json!("up"))),
+            at("/m", JsonTest::Equals(json!(12))),
+            at("/a/1", JsonTest::Equals(json!("1e400 \" 1e400"))),
+            at("/n", JsonTest::Type(JsonType::Number)),
+            at(
+                "/n",
+                JsonTest::Number(Comparison {
+                    relation: Relation::Greater,
+                    with: 1e300,
+                }),
+            ),
+            at(
+                "/a/0",
+                JsonTest::Number(Comparison {
+                    relation: Relation::Less,
+                    with: -1e300,
+                }),
+            ),
+        ],
+        ..Expectation::default()
+    };
+    assert_eq!(expectation.judge(&response(200, body)), Ok(()));
+    assert_eq!(
+        expectation.judge(&response(200, "{\"n\":1e400,}")),
+        Err(
+            "200 OK; the body is no JSON at line 1, column 12, it begins \"{\"n\":1e400,}\""
+                .to_owned()
+        )
+    );
+}
+
+#[test]
 fn a_pattern_is_of_ascii_and_its_ends_are_those_of_the_text() {
     for (text, body, matches) in [
         (r"^\w+$", "abc_9", true),
