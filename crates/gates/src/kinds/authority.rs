@@ -61,6 +61,9 @@ fn read(text: &str, default: Option<u16>) -> Result<(String, u16), Unreadable> {
     if host.contains(char::is_whitespace) {
         return wrong("white space", "write a name or an address, and its port");
     }
+    if host.contains(char::is_control) {
+        return wrong("a control character", "leave it out");
+    }
     let port = match port {
         Some(port) => port
             .parse()
@@ -128,6 +131,8 @@ mod tests {
             (":5432", "no host"),
             ("", "no host"),
             ("d b:5432", "white space"),
+            ("d\0b:5432", "a control character"),
+            ("\u{7f}:5432", "a control character"),
             ("db", "no port"),
             ("db:", "a port that is none"),
             ("db:0", "a port that is none"),

@@ -59,7 +59,8 @@ fn build(
     problems: &mut Problems,
 ) -> Option<Arc<dyn Probe>> {
     let before = problems.len();
-    let name = fields.text("name")?;
+    let name = fields.text("name");
+    fields.refuse_nul("name", problems);
     let record_type = fields.text("type").and_then(|text| text.parse().ok());
     let (contains, equals) = (fields.texts("contains"), fields.texts("equals"));
     if !contains.is_empty() && !equals.is_empty() {
@@ -100,8 +101,8 @@ fn build(
         return None;
     }
     let mut probe = match record_type {
-        Some(record_type) => Dns::new(&around.resolver, name, record_type),
-        None => Dns::addresses(&around.resolver, name),
+        Some(record_type) => Dns::new(&around.resolver, name?, record_type),
+        None => Dns::addresses(&around.resolver, name?),
     };
     if let Some(server) = server {
         probe = probe.from_server(server);

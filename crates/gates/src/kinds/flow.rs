@@ -100,6 +100,7 @@ fn build(
     let mut known = Known::new(&all);
     let mut steps = Vec::new();
     for step in all {
+        request::learn(step, around);
         steps.extend(self::step(step, base, &mut known, problems));
     }
     let client = client(fields, around, problems);
@@ -111,21 +112,20 @@ fn build(
 }
 
 fn client(fields: &Fields, around: &Surroundings, problems: &mut Problems) -> Option<Client> {
-    let mut options = connection::options(fields, around, problems)?;
-    options.keep_alive = KEEP_ALIVE;
-    match Client::shared(options) {
-        Ok(client) => Some(client),
-        Err(error) => {
-            connection::tell(fields, &error, problems);
-            None
-        }
+    let mut options = connection::options(fields, around, problems);
+    if let Ok(options) = &mut options {
+        options.keep_alive = KEEP_ALIVE;
     }
+    connection::shared(fields, options, problems)
 }
 
 /// The base, when it is one; without it, the steps below it are not told a second time.
 fn base<'a>(fields: &'a Fields, problems: &mut Problems) -> Base<'a> {
     let Some(base) = fields.text("base-url").map(str::trim) else {
-        return Base::None;
+        return match fields.is_unread("base-url") {
+            true => Base::Wrong,
+            false => Base::None,
+        };
     };
     if Address::parse(Some(base), "/").is_err() {
         fields.wrong(

@@ -67,6 +67,7 @@ fn build(
         .into_iter()
         .map(|path| around.workspace.join(path))
         .collect();
+    fields.refuse_nul("paths", problems);
     let paths = if named.is_empty() {
         Paths::Usual(vec![PathBuf::from("/"), around.workspace.clone()])
     } else {

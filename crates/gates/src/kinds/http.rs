@@ -43,6 +43,7 @@ fn build(
     around: &Surroundings,
     problems: &mut Problems,
 ) -> Option<Arc<dyn Probe>> {
+    request::learn(fields, around);
     // Each tells its own problems, so none may keep another from being asked.
     let parts = request::read(fields, problems);
     let expectation = expectation::read(fields, problems);
@@ -50,10 +51,12 @@ fn build(
     if let (Some(parts), Some(expectation)) = (&parts, &expectation) {
         request::has_body(fields, parts, expectation, problems);
     }
-    let request = parts.and_then(|parts| parts.to(fields, fields.text("url")?, problems));
+    let url = fields.text("url");
+    // Where the rest cannot be sent, the address is looked at all the same.
+    let request = url.and_then(|url| parts.clone().unwrap_or_default().to(fields, url, problems));
     Some(Arc::new(HttpProbe {
         client: client?,
-        request: request?,
+        request: parts.and(request)?,
         expectation: expectation?,
     }))
 }

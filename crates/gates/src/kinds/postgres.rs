@@ -150,6 +150,9 @@ fn build(
     let settings = settings(fields, around, problems);
     let expectation = expectation(fields, problems);
     combinations(fields, problems);
+    for key in ["host", "user", "password", "database", "query"] {
+        fields.refuse_nul(key, problems);
+    }
     if problems.len() > before {
         return None;
     }
@@ -222,7 +225,11 @@ fn settings(fields: &Fields, around: &Surroundings, problems: &mut Problems) -> 
             Some(settings)
         }
         Err(error) => {
-            wrong(fields, &error, problems);
+            // How many hosts and ports there are cannot be said where one of the lists could not be read.
+            let is_known = !fields.is_unread("host") && !fields.is_unread("port");
+            if is_known || !matches!(error, SettingsError::Lists { .. }) {
+                wrong(fields, &error, problems);
+            }
             None
         }
     }
@@ -261,7 +268,7 @@ fn wrong(fields: &Fields, error: &SettingsError, problems: &mut Problems) {
         }
         SettingsError::Environment { .. } => "write it in the gate, or set the variable right",
         SettingsError::Form => {
-            "write `postgres://user@host:5432/database`, or `host=… port=… user=… dbname=…`"
+            "write `postgres://host:5432/database` with `user:password@` before the host, or `host=… port=… user=… dbname=…`"
         }
         _ => "see the chapter Connection Strings of libpq's documentation",
     };

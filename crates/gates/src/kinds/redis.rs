@@ -115,7 +115,7 @@ fn settings(
                     "name the authority's certificate with `ca-file`",
                 ),
             };
-            let wanted = "redis://user:password@host:6379/0, rediss:// for TLS, or host:port";
+            let wanted = "redis://host:6379/0, with user:password@ before the host; rediss:// for TLS; or host:port";
             fields.wrong(key, seen, wanted, mend, problems);
             return None;
         }

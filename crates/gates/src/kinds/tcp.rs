@@ -51,7 +51,7 @@ fn build(
                 "add `expect` with what the server must answer",
                 problems,
             );
-            return None;
+            None
         }
         (_, Some("")) => {
             fields.wrong(

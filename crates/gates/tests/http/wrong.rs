@@ -47,6 +47,18 @@ fn each_value_that_cannot_be_is_told_with_its_line_and_a_mend() {
         ("matches", "'a(b'", "`a(b`: ", "single quotes"),
         ("lacks", "['*']", "`*`: ", "single quotes"),
         (
+            "matches",
+            "'(a?){500}(a{1,100}){100}b'",
+            "it is too large",
+            "mend",
+        ),
+        (
+            "max-latency",
+            "0s",
+            "0s, which no answer keeps",
+            "leave it out",
+        ),
+        (
             "headers",
             "{X Key: a}",
             "`X Key` as a name",

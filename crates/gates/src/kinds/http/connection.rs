@@ -66,9 +66,24 @@ pub(in crate::kinds) fn read(
     around: &Surroundings,
     problems: &mut Problems,
 ) -> Option<Client> {
-    let options = options(fields, around, problems)?;
+    let options = options(fields, around, problems);
+    shared(fields, options, problems)
+}
+
+/// The client of `options`. Where other keys of the connection were wrong, the authorities alone are looked at, so that
+/// a wrong file of them is told together with those.
+pub(in crate::kinds) fn shared(
+    fields: &Fields,
+    options: Result<ClientOptions, Roots>,
+    problems: &mut Problems,
+) -> Option<Client> {
+    let is_whole = options.is_ok();
+    let options = options.unwrap_or_else(|roots| ClientOptions {
+        roots,
+        ..ClientOptions::default()
+    });
     match Client::shared(options) {
-        Ok(client) => Some(client),
+        Ok(client) => Some(client).filter(|_| is_whole),
         Err(error) => {
             tell(fields, &error, problems);
             None
@@ -76,17 +91,17 @@ pub(in crate::kinds) fn read(
     }
 }
 
-/// What `fields` say of the connection.
+/// What `fields` say of the connection; the authorities alone where the rest is wrong.
 pub(in crate::kinds) fn options(
     fields: &Fields,
     around: &Surroundings,
     problems: &mut Problems,
-) -> Option<ClientOptions> {
+) -> Result<ClientOptions, Roots> {
     let before = problems.len();
     let path = |key: &str| Some(around.workspace.join(fields.text(key)?));
     let identity = identity(fields, path("client-cert"), path("client-key"), problems);
     let roots = match (path("ca-file"), fields.flag("insecure-skip-verify")) {
-        (Some(_), true) => {
+        (Some(path), true) => {
             fields.wrong(
                 "insecure-skip-verify",
                 "`true` beside `ca-file`",
@@ -94,7 +109,7 @@ pub(in crate::kinds) fn options(
                 "leave it out: `ca-file` says who is trusted",
                 problems,
             );
-            Roots::None
+            Roots::File(path)
         }
         (Some(path), false) => Roots::File(path),
         (None, true) => Roots::Anyone,
@@ -106,7 +121,10 @@ pub(in crate::kinds) fn options(
             usize::try_from(count).unwrap_or(usize::MAX)
         })
     };
-    (problems.len() == before).then(|| ClientOptions {
+    if problems.len() > before {
+        return Err(roots);
+    }
+    Ok(ClientOptions {
         resolver: Some(around.resolver.clone()),
         roots,
         identity,
@@ -121,9 +139,10 @@ pub(in crate::kinds) fn options(
 
 /// Says which key's file cannot be used.
 pub(in crate::kinds) fn tell(fields: &Fields, error: &HttpError, problems: &mut Problems) {
-    let named: &Path = match error {
-        HttpError::File { path, .. } | HttpError::Certificates { path, .. } => path,
-        _ => Path::new(""),
+    let (named, seen): (&Path, String) = match error {
+        HttpError::File { path, kind } => (path, format!("{}: {}", path.display(), words(*kind))),
+        HttpError::Certificates { path, detail } => (path, format!("{}: {detail}", path.display())),
+        other => (Path::new(""), format!("failed to {other}")),
     };
     let key = ["ca-file", "client-cert", "client-key"]
         .into_iter()
@@ -131,11 +150,20 @@ pub(in crate::kinds) fn tell(fields: &Fields, error: &HttpError, problems: &mut 
         .unwrap_or("url");
     fields.wrong(
         key,
-        &format!("what fails to {error}"),
+        &seen,
         "a PEM file that can be read",
         "mend the path or the file; a relative path starts in the workspace",
         problems,
     );
+}
+
+/// What the system says of a file, in its own words.
+fn words(kind: std::io::ErrorKind) -> String {
+    match kind {
+        std::io::ErrorKind::NotFound => String::from("no such file"),
+        std::io::ErrorKind::IsADirectory => String::from("a folder"),
+        other => other.to_string(),
+    }
 }
 
 fn identity(

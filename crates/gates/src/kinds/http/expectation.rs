@@ -1,6 +1,6 @@
 //! The keys that say what an answer must be.
 
-use std::{ops::RangeInclusive, str::FromStr};
+use std::{ops::RangeInclusive, str::FromStr, time::Duration};
 
 use probes::http::{
     Expectation,
@@ -51,7 +51,7 @@ pub(in crate::kinds) fn read(fields: &Fields, problems: &mut Problems) -> Option
     let before = problems.len();
     let expectation = Expectation {
         status: statuses(fields, problems),
-        max_latency: fields.duration("max-latency"),
+        max_latency: latency(fields, problems),
         headers: headers(fields, problems),
         json: pointers(fields, problems),
         matches: patterns(fields, "matches", problems),
@@ -59,6 +59,20 @@ pub(in crate::kinds) fn read(fields: &Fields, problems: &mut Problems) -> Option
         shows_body: true,
     };
     (problems.len() == before).then_some(expectation)
+}
+
+fn latency(fields: &Fields, problems: &mut Problems) -> Option<Duration> {
+    let longest = fields.duration("max-latency")?;
+    if longest.is_zero() {
+        fields.wrong(
+            "max-latency",
+            "0s, which no answer keeps",
+            "at least 1ms",
+            "write `2s`, or leave it out where the time does not matter",
+            problems,
+        );
+    }
+    Some(longest)
 }
 
 fn statuses(fields: &Fields, problems: &mut Problems) -> Vec<RangeInclusive<u16>> {

@@ -4,7 +4,7 @@ use probes::http::{Credentials, Expectation, HttpError, Request};
 use serde_json::Value as Json;
 
 use super::shown;
-use crate::{Fields, Key, Problems, Setting, Shape};
+use crate::{Fields, Key, Problems, Setting, Shape, Surroundings};
 
 /// The keys, without the address.
 pub(in crate::kinds) const KEYS: &[Key] = &[
@@ -64,6 +64,18 @@ pub(in crate::kinds) enum Body {
     Text(String),
     Json(Json),
     Form(Vec<(String, String)>),
+}
+
+impl Default for Parts {
+    /// `GET`, and nothing else.
+    fn default() -> Self {
+        Self {
+            method: String::from("GET"),
+            headers: Vec::new(),
+            body: Body::None,
+            credentials: None,
+        }
+    }
 }
 
 impl Body {
@@ -279,6 +291,14 @@ fn credentials(fields: &Fields) -> Option<Credentials> {
     }
     let token = fields.text("bearer-token")?;
     Some(Credentials::Bearer(token.to_owned()))
+}
+
+/// Teaches the redactor what basic authorization makes of user and password: a server that repeats the header would show
+/// the ends of it.
+pub(in crate::kinds) fn learn(fields: &Fields, around: &Surroundings) {
+    if let Some(Credentials::Basic { user, password }) = credentials(fields) {
+        around.redactor.add_basic(&user, &password);
+    }
 }
 
 /// The pairs of a mapping of texts.
