@@ -132,11 +132,53 @@ impl Fields {
         }
     }
 
-    /// Says that the value of `key` is wrong, in a way that only its kind can know.
+    /// Says that `key` holds the character 0, where it does: no path, argument or name can.
+    pub(crate) fn refuse_nul(&self, key: &str, problems: &mut Problems) {
+        let one = self.text(key);
+        if one
+            .into_iter()
+            .chain(self.texts(key))
+            .any(|text| text.contains('\0'))
+        {
+            self.wrong(
+                key,
+                "the character 0 in it",
+                "a text without it",
+                "take it out: no path, command or name can hold it",
+                problems,
+            );
+        }
+    }
+
+    /// Whether `key` was written with a value that could not be read; that has been told.
+    pub fn is_unread(&self, key: &str) -> bool {
+        self.lines.contains_key(key) && !self.settings.contains_key(key)
+    }
+
+    /// Says that the value of `key` is wrong, in a way that only its kind can know. What is said of a key that could not
+    /// be read, or names one (`` `json` without `method` ``), would only follow from that: it is not told.
     pub fn wrong(&self, key: &str, seen: &str, wanted: &str, mend: &str, problems: &mut Problems) {
+        let names = |other: &str| {
+            let name = format!("`{other}");
+            [seen, wanted, mend].iter().any(|text| {
+                text.split(&name)
+                    .skip(1)
+                    .any(|behind| behind.starts_with(['`', ':']))
+            })
+        };
+        let mut written = self.lines.keys().copied();
+        if written.any(|other| self.is_unread(other) && (other == key || names(other))) {
+            return;
+        }
         problems.push(Problem {
             place: format!("{}, `{key}`", self.place),
-            line: self.lines.get(key).copied().or(self.line),
+            // What comes from a simple input stands in line 0, which is none.
+            line: self
+                .lines
+                .get(key)
+                .copied()
+                .filter(|line| *line > 0)
+                .or(self.line),
             seen: seen.to_owned(),
             wanted: wanted.to_owned(),
             mend: mend.to_owned(),

@@ -21,7 +21,7 @@ use std::{rc::Rc, time::Duration};
 use yaml_tree::{Content, Document};
 
 pub(crate) use patience::{COMMON, DEFAULTS};
-pub(crate) use scalar::default_value;
+pub(crate) use scalar::{default_value, json as read_json};
 pub use source::{LARGEST, Source, SourceError, place, source};
 
 use self::{

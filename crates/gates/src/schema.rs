@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::{
     Key, Shape,
-    file::{COMMON, DEFAULTS, MOST_GATES, default_value},
+    file::{COMMON, DEFAULTS, MOST_GATES, default_value, read_json},
     kinds::KINDS,
 };
 
@@ -125,7 +125,15 @@ fn of_shape(shape: &Shape) -> Json {
         Shape::Number => reference("number"),
         Shape::Percent => reference("percentage"),
         Shape::Flag => reference("flag"),
-        Shape::Choice(words) => any_of([json!({"enum": words}), reference("variable")]),
+        Shape::Choice(words) => {
+            // YAML reads a word such as `1.3` as a number.
+            let as_read = words
+                .iter()
+                .map(|word| read_json(word).filter(Json::is_number));
+            let words = words.iter().copied().map(Json::from);
+            let words: Vec<Json> = words.chain(as_read.flatten()).collect();
+            any_of([json!({"enum": words}), reference("variable")])
+        }
         Shape::Json => json!({}),
         Shape::List(inner) => any_of([
             of_shape(inner),

@@ -10,7 +10,11 @@ use std::{
 };
 
 use actions_kit::{Environment, Redactor};
-use gates::{Gate, Problems, Surroundings, file, schema};
+use gates::{
+    Gate, Problems, Surroundings,
+    file::{self, Simple},
+    schema,
+};
 use probes::resolver::Resolver;
 use serde_json::Value as Json;
 
@@ -48,6 +52,7 @@ fn around() -> Surroundings {
             ("EMPTY", ""),
             ("PATIENCE", "canary-long"),
             ("REDIS_PASSWORD", "canary/p@ss%w"),
+            ("TWO_LINES", "one\ntwo"),
         ]),
         redactor: Redactor::new(),
         resolver: Resolver::with_servers(&[]),
@@ -108,6 +113,36 @@ async fn every_wrong_file_is_told_with_everything_that_is_wrong_in_it() {
     }
 }
 
+#[tokio::test]
+async fn what_is_wrong_with_a_simple_input_stands_in_no_line_and_its_mend_can_be_read() {
+    for (name, kind, value) in [
+        ("api", "http", "ftp://x"),
+        ("api", "http", "http://h/\u{0}"),
+        ("database", "postgres", "mysql://h/x"),
+        ("database", "postgres", "postgres://u:p@ss@h:x/"),
+        ("redis", "redis", "http://h/"),
+    ] {
+        let input = Simple {
+            name,
+            kind,
+            value: value.to_owned(),
+        };
+        let Err(problems) = file::simple(&[input], &around()) else {
+            panic!("nothing is wrong with {value:?}");
+        };
+        let [problem] = problems.as_slice() else {
+            panic!("{value:?}: {}", told(&problems));
+        };
+        assert_eq!(problem.line, None, "{value:?}");
+        assert_eq!(problem.place, format!("gate {name}, {kind}, `url`"));
+        let redactor = Redactor::new();
+        for words in [&problem.wanted, &problem.mend] {
+            assert_eq!(redactor.redact(words), words.as_str());
+            assert!(!words.contains("***"), "{words}");
+        }
+    }
+}
+
 #[test]
 fn every_right_file_satisfies_the_schema() {
     let validator = validator();
@@ -128,9 +163,11 @@ fn every_right_file_satisfies_the_schema() {
 }
 
 /// What needs more than one place, the environment, or the text itself.
-const BEYOND_A_SCHEMA: [&str; 5] = [
+const BEYOND_A_SCHEMA: [&str; 7] = [
     "circle",
     "contradictions",
+    "control-characters",
+    "dependencies",
     "names-twice",
     "unset-variables",
     "wrong-variables",

@@ -36,15 +36,20 @@ pub(super) fn resolve(gates: &[Wants<'_>], reader: &mut Reader<'_>) -> Vec<Vec<u
                 Some(place) if found.contains(place) => {}
                 Some(place) => found.push(*place),
                 None => {
-                    let near = suggest::nearest(name, places.keys().copied());
-                    let mend = match near {
+                    let others = places.iter().filter(|(_, place)| **place != at);
+                    let near = suggest::nearest(name, others.map(|(other, _)| *other));
+                    let mend = match near.filter(|_| !name.trim().is_empty()) {
                         Some(near) => format!("did you mean `{near}`?"),
                         None => String::from("write the name of a gate of this file, or remove it"),
+                    };
+                    let seen = match name.trim() {
+                        "" => String::from("an empty text"),
+                        _ => format!("{}, which is no gate", shown(name)),
                     };
                     reader.wrong(
                         place_of(gate),
                         gate.line,
-                        format!("{}, which is no gate", shown(name)),
+                        seen,
                         "the name of another gate",
                         mend,
                     );

@@ -1,6 +1,10 @@
 //! The file's outermost form, and each gate in it: its name, its kind, and the keys beside it.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use probes::Probe;
 use yaml_tree::{Content, Document};
@@ -39,6 +43,9 @@ pub(super) struct List<'a> {
     /// The gates so far, also those that are not even mappings.
     count: usize,
     names: HashMap<String, usize>,
+    /// The problems up to `told_to`: line, key where there is one, and what was seen.
+    told: HashSet<(usize, String, String)>,
+    told_to: usize,
 }
 
 impl<'a> List<'a> {
@@ -55,6 +62,8 @@ impl<'a> List<'a> {
             drafts: Vec::new(),
             count: 0,
             names: HashMap::new(),
+            told: HashSet::new(),
+            told_to: 0,
         }
     }
 
@@ -191,6 +200,31 @@ impl<'a> List<'a> {
 
     /// Reads one gate.
     pub(super) fn gate(&mut self, node: &Node) {
+        // What `defaults` were told is noted, and all of it stays.
+        self.told_once(0);
+        self.gate_of(node);
+        self.told_once(node.line);
+    }
+
+    /// Forgets new problems of lines before `first` that were told already: a mapping that several gates merge or name by
+    /// an alias is wrong once, where it stands, which is before all who name it.
+    fn told_once(&mut self, first: usize) {
+        let new = self.reader.problems.split_off(self.told_to);
+        for problem in new {
+            let line = problem.line.unwrap_or_default();
+            let key = problem.place.rsplit(", ").next().unwrap_or_default();
+            let key = if key.ends_with('`') { key } else { "" };
+            let is_new = self
+                .told
+                .insert((line, key.to_owned(), problem.seen.clone()));
+            if is_new || line == 0 || line >= first {
+                self.reader.problems.push(problem);
+            }
+        }
+        self.told_to = self.reader.problems.len();
+    }
+
+    fn gate_of(&mut self, node: &Node) {
         self.count += 1;
         let number = format!("gate {}", self.count);
         let Content::Map(entries) = &node.content else {
@@ -275,7 +309,11 @@ impl<'a> List<'a> {
                 .take(LONGEST_NAME)
                 .collect();
             let meant = meant.trim_matches('-');
-            let mend = if meant.chars().any(|letter| letter.is_ascii_alphanumeric()) {
+            // A name that lost a letter is another one.
+            let foreign = |letter: char| letter.is_alphanumeric() && !of_name(letter);
+            let mend = if name.chars().any(foreign) {
+                String::from("write it with the letters a to z alone")
+            } else if meant.chars().any(|letter| letter.is_ascii_alphanumeric()) {
                 format!("write `{meant}`")
             } else {
                 String::from("write another name")
@@ -376,9 +414,6 @@ impl<'a> List<'a> {
         }
         let at = (entry.line, entries);
         let fields = self.reader.fields(at, kind.keys, &place, &elsewhere, true);
-        if self.reader.problems.len() > before {
-            return None;
-        }
         let around = self.reader.around;
         let probe = (kind.build)(&fields, around, &mut self.reader.problems);
         if probe.is_none() && self.reader.problems.len() == before {

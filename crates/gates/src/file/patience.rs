@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::reader::Reader;
+use super::{reader::Reader, scalar::LONGEST};
 use crate::{Fields, Key, Patience, Setting, Shape};
 
 /// The keys of a gate beside its kind.
@@ -97,8 +97,6 @@ const FAILURE_LIMIT: Key = Key::new(
 
 /// Shorter waits between tries would be a load of their own.
 const SHORTEST_WAIT: Duration = Duration::from_millis(10);
-/// The longest time that a job can judge, by far: GitHub ends a job on its own runners after five days.
-const LONGEST: Duration = Duration::from_secs(5 * 24 * 3600);
 
 /// The common keys of one gate, those of `defaults` behind them.
 pub(super) struct Common<'a> {
@@ -152,6 +150,17 @@ impl Common<'_> {
     }
 
     fn wrong(&self, key: &Key, seen: &str, wanted: &str, mend: &str, reader: &mut Reader<'_>) {
+        // What follows from a key of `defaults` that could not be read; the gate's own keys see to themselves.
+        let follows = |other: &&Key| {
+            self.defaults.is_unread(other.name)
+                && !self.own.lines.contains_key(other.name)
+                && [seen, wanted, mend]
+                    .iter()
+                    .any(|text| text.contains(&format!("`{}`", other.name)))
+        };
+        if DEFAULTS.iter().any(|other| follows(&other)) {
+            return;
+        }
         // Told once, where it stands, and not with every gate that it holds for.
         if self.own.lines.contains_key(key.name) {
             self.own

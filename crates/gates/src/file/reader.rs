@@ -317,6 +317,15 @@ impl<'a> Reader<'a> {
             Shape::Choice(words) if !words.contains(&text.as_str()) => {
                 Err(scalar::no_choice(&text, words))
             }
+            Shape::Address if !is_one_line(&text) => {
+                self.wrong_at(
+                    spot,
+                    "a line break or another control character in it",
+                    "an address on one line",
+                    "take it out, or write it percent-encoded: `%0A`; a variable may hold it",
+                );
+                return None;
+            }
             _ => return Some(Setting::Text(text)),
         };
         match read {
@@ -408,6 +417,18 @@ impl<'a> Reader<'a> {
             .then(|| self.json(node, spot))
             .flatten()
     }
+}
+
+/// Whether an address may be used as it is: what reads URLs drops line breaks without a word, and asks another address.
+/// libpq's `host=… user=…` may stand in several lines.
+fn is_one_line(address: &str) -> bool {
+    let address = address.trim();
+    let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let word = address.trim_start_matches(is_word);
+    let is_parameters = word.len() < address.len() && word.trim_start().starts_with('=');
+    !address
+        .chars()
+        .any(|letter| letter.is_control() && !(is_parameters && letter.is_ascii_whitespace()))
 }
 
 /// `key:` with nothing behind it is the key left out, except where JSON's null may be meant.

@@ -9,8 +9,8 @@ use yaml_tree::{Schema, Written};
 
 use crate::Shape;
 
-/// The longest duration that anybody can mean.
-const LONGEST: Duration = Duration::from_secs(3650 * 24 * 3600);
+/// The longest time that a job can judge, by far: GitHub ends a job on its own runners after five days.
+pub(super) const LONGEST: Duration = Duration::from_secs(5 * 24 * 3600);
 
 /// A scalar as it was written.
 #[derive(Clone, Debug)]
@@ -82,7 +82,10 @@ fn mistake(wanted: impl Into<String>, mend: impl Into<String>) -> Mistake {
 pub(super) fn read_duration(text: &str) -> Result<Duration, Mistake> {
     const WANTED: &str = "a duration such as `30s`, `5m`, `1h30m`, or plain seconds";
     match duration::parse(text) {
-        Ok(found) if found > LONGEST => Err(mistake("at most ten years", "write a shorter one")),
+        Ok(found) if found > LONGEST => Err(mistake(
+            format!("at most {}", duration::format(LONGEST)),
+            "write a shorter one",
+        )),
         Ok(found) => Ok(found),
         Err(_) => Err(mistake(WANTED, mend_of_duration(text))),
     }
@@ -251,4 +254,9 @@ pub(crate) fn default_value(default: &str, shape: &Shape) -> Json {
         }
         _ => read_json(default).unwrap_or_else(|_| Json::from(default)),
     }
+}
+
+/// What a scalar without quotes means to YAML, where that is clear.
+pub(crate) fn json(text: &str) -> Option<Json> {
+    read_json(text).ok()
 }

@@ -49,6 +49,18 @@ pub enum SourceError {
     },
 }
 
+impl SourceError {
+    /// What the writer can do.
+    pub const fn mend(&self) -> &'static str {
+        match self {
+            Self::Read { .. } => "check the repository out first, or correct the path",
+            Self::NotRegular { .. } => "correct the path",
+            Self::TooLarge { .. } => "correct the path, or make several files and steps of it",
+            Self::NotText { .. } => "correct the path, or save the file as UTF-8",
+        }
+    }
+}
+
 /// Where the gates stand: nothing where `text` holds them itself, else the file of that path, relative to `workspace`.
 ///
 /// A text has a line break or `key: value`, which no sensible path has.

@@ -66,17 +66,6 @@ fn build(
     for key in ["run", "working-directory"] {
         fields.refuse_nul(key, problems);
     }
-    for key in ["run", "working-directory"] {
-        if fields.text(key).is_some_and(|text| text.contains('\0')) {
-            fields.wrong(
-                key,
-                "the character 0",
-                "a text without it",
-                "no program can be given this: leave it out",
-                problems,
-            );
-        }
-    }
     let exit_code = fields.count("exit-code").unwrap_or(0);
     let code = i32::try_from(exit_code).ok().filter(|code| *code <= 255);
     if code.is_none() {

@@ -139,15 +139,19 @@ pub(in crate::kinds) fn options(
 
 /// Says which key's file cannot be used.
 pub(in crate::kinds) fn tell(fields: &Fields, error: &HttpError, problems: &mut Problems) {
-    let (named, seen): (&Path, String) = match error {
-        HttpError::File { path, kind } => (path, format!("{}: {}", path.display(), words(*kind))),
-        HttpError::Certificates { path, detail } => (path, format!("{}: {detail}", path.display())),
+    let (named, reason): (&Path, String) = match error {
+        HttpError::File { path, kind } => (path, words(*kind)),
+        HttpError::Certificates { path, detail } => (path, detail.clone()),
         other => (Path::new(""), format!("failed to {other}")),
     };
     let key = ["ca-file", "client-cert", "client-key"]
         .into_iter()
         .find(|key| fields.text(key).is_some_and(|text| named.ends_with(text)))
         .unwrap_or("url");
+    let seen = match fields.text(key).filter(|_| key != "url") {
+        Some(path) => format!("{}: {reason}", shown(path)),
+        None => reason,
+    };
     fields.wrong(
         key,
         &seen,
