@@ -93,10 +93,9 @@ impl Redactor {
         }
     }
 
-    /// Learns a password and what basic authorization sends of it (RFC 7617): `user:password` in base64, of which the
-    /// password alone decides but the middle.
+    /// Learns what basic authorization sends (RFC 7617): the base64 of `user:password`, of which the password alone decides
+    /// but the middle. It does not learn the password itself.
     pub fn add_basic(&self, user: &str, password: &str) {
-        self.add_value(password);
         if !password.is_empty() {
             self.add_value(&format!("{user}:{password}"));
         }

@@ -217,7 +217,7 @@ pub(super) fn address(parts: &[Part], redactor: &Redactor) -> String {
     for (at, part) in parts.iter().enumerate() {
         match part {
             Part::Literal(text) => address.push_str(text),
-            Part::Variable { value, .. } => {
+            Part::Variable { name, value } => {
                 let after = outline[at + 1..].concat();
                 if is_query_value(&before) || is_user_information(&before, &after) {
                     if is_query_value(&before) || before.ends_with(':') {
@@ -225,6 +225,10 @@ pub(super) fn address(parts: &[Part], redactor: &Redactor) -> String {
                     }
                     address.extend(utf8_percent_encode(value, RESERVED));
                 } else {
+                    if looks_secret(name) {
+                        // A host is shown in lower case, whatever it was written in (RFC 3986 §6.2.2.1).
+                        learn(&value.to_lowercase(), redactor);
+                    }
                     address.push_str(value);
                 }
             }
@@ -254,16 +258,35 @@ fn is_query_value(before: &str) -> bool {
         .is_some_and(|last| last.contains('='))
 }
 
+/// Parameters whose values are secrets, and that no word of [`SECRET_WORDS`] tells.
+const SECRET_PARAMETERS: [&str; 11] = [
+    "code",
+    "hmac",
+    "jwt",
+    "otp",
+    "pin",
+    "pw",
+    "pwd",
+    "sid",
+    "sig",
+    "signature",
+    "tok",
+];
+
+/// A value of so many letters and digits in one is no word and no version.
+const LONG_AND_MIXED: usize = 12;
+
 /// Learns the query's values that look secret: their name says so, or they are too long and too mixed to be a word.
 fn learn_query(address: &str, redactor: &Redactor) {
     let Some((_, query)) = address.split_once('?') else {
         return;
     };
     for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-        let mixed = value.len() >= 16
+        let mixed = value.len() >= LONG_AND_MIXED
             && value.bytes().any(|byte| byte.is_ascii_digit())
             && value.bytes().any(|byte| byte.is_ascii_alphabetic());
-        if mixed || looks_secret(name) || matches!(name, "sig" | "signature" | "code" | "pwd") {
+        let says_so = SECRET_PARAMETERS.contains(&name.to_ascii_lowercase().as_str());
+        if mixed || says_so || looks_secret(name) {
             learn(value, redactor);
             let decoded = percent_encoding::percent_decode_str(value).decode_utf8_lossy();
             learn(&decoded, redactor);
@@ -317,4 +340,44 @@ pub(super) fn looks_secret(name: &str) -> bool {
 
 fn is_plain(name: &str) -> bool {
     PLAIN_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !name.contains("TOKEN")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn learnt(text: &str, variables: &[(&str, &str)]) -> Redactor {
+        let environment = variables.iter().copied().collect();
+        let redactor = Redactor::new();
+        address(&parts(text, &environment).unwrap(), &redactor);
+        redactor
+    }
+
+    #[test]
+    fn what_looks_secret_in_a_literal_query_is_learnt_and_a_usual_value_is_not() {
+        let query = "http://h/?tok=LITCANARYQUERY1&x=a1b2c3d4e5f6&OTP=canary&Sig=c%2Fnary&format=json&version=v1.20.3";
+        let redactor = learnt(query, &[]);
+        for secret in ["LITCANARYQUERY1", "a1b2c3d4e5f6", "canary", "c/nary"] {
+            assert_eq!(redactor.redact(secret), "***", "{secret}");
+        }
+        assert_eq!(redactor.redact("json v1.20.3"), "json v1.20.3");
+    }
+
+    #[test]
+    fn a_secret_in_a_host_is_learnt_as_the_host_is_shown() {
+        let variables = [("API_KEY", "CanaryHost7f3a"), ("ENVIRONMENT", "Staging")];
+        let redactor = learnt("http://${API_KEY}.${ENVIRONMENT}.internal/", &variables);
+        let shown = "failed to find canaryhost7f3a.staging.internal";
+        assert_eq!(
+            redactor.redact(shown),
+            "failed to find ***.staging.internal"
+        );
+    }
+
+    #[test]
+    fn the_user_information_of_an_address_is_learnt_as_it_is_sent() {
+        let redactor = learnt("http://usr:${PW}@h/", &[("PW", "canary")]);
+        // The base64 of `usr:canary`.
+        assert_eq!(redactor.redact("Basic dXNyOmNhbmFyeQ=="), "Basic ***");
+    }
 }
