@@ -302,7 +302,7 @@ fn read_gates(
                     "gates",
                     &format!("a path that cannot be used: failed to {error}"),
                     "gates as YAML, or the path of such a file from the workspace",
-                    "check the repository out first, or correct the path",
+                    error.mend(),
                 );
                 return Vec::new();
             }
@@ -328,7 +328,8 @@ fn read_gates(
     let declared = Declared {
         simple: &simple,
         text: source.as_ref().map(|source| source.text.as_str()),
-        timeout: Some(inputs.duration("timeout")),
+        // Where it is wrong, that is told already.
+        timeout: inputs.opt_duration("timeout"),
     };
     match file::gates(&declared, &around) {
         Ok(gates) => gates,
