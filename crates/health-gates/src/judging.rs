@@ -5,7 +5,7 @@ use std::{future::Future, pin::Pin, time::Duration};
 
 use actions_kit::{Redactor, duration};
 use gates::judgement::{self, Judgement, Options, Progress};
-use health_gates::report::{About, Report};
+use health_gates::report::{self, About, Report};
 use lease::{
     protocol::{Command, Input, Judged},
     shell::Hands,
@@ -50,17 +50,7 @@ fn say(progress: &Progress<'_>, voice: &Voice) {
             gate.name,
             duration::format(rounded(*next))
         )),
-        Progress::Ended(judged) => voice.say(&format!(
-            "{} {} after {}: {}",
-            judged.status.sign(),
-            judged.name,
-            duration::format(rounded(judged.ended)),
-            if judged.seen.is_empty() {
-                "never asked"
-            } else {
-                &judged.seen
-            }
-        )),
+        Progress::Ended(judged) => voice.say(&report::ended(judged)),
     }
 }
 

@@ -8,6 +8,7 @@ mod annotations;
 mod json;
 mod junit;
 mod ledger;
+mod mend;
 mod summary;
 mod words;
 
@@ -56,6 +57,22 @@ pub fn result(judgement: &Judgement) -> &'static str {
         Status::Warn => "warn",
         Status::Pass => "pass",
     }
+}
+
+/// How a gate ended, for the log that is read meanwhile: its sign and name, when, and what it saw last. It may hold what a
+/// server said, whole: redact before showing.
+pub fn ended(gate: &Judged) -> String {
+    let seen = match gate.seen.as_str() {
+        "" => words::last_seen(gate),
+        // A cut would hide from the redactor what it looks for.
+        seen => seen.to_owned(),
+    };
+    format!(
+        "{} {} after {}: {seen}",
+        words::sign(gate),
+        gate.name,
+        words::time(gate.ended)
+    )
 }
 
 /// The output `failed`: the required gates that did not pass, in the order of the file. One that was still being asked
@@ -116,13 +133,13 @@ impl Report {
             format!(" on {}", self.about.runner)
         };
         let dry = if self.about.dry_run { " (dry run)" } else { "" };
-        let what = match all {
-            1 => "1 health gate".to_owned(),
-            _ => format!("{all} health gates"),
-        };
-        let text = match result(&self.judgement) {
-            _ if all == 0 => format!("no health gate was asked{place}"),
-            "stopped" => {
+        let what = format!("{all} health gates");
+        let text = match (result(&self.judgement), &self.judgement.gates[..]) {
+            (_, []) => format!("no health gate was asked{place}"),
+            ("stopped", [one]) => {
+                format!("stopped{place} before the health gate {} passed", one.name)
+            }
+            ("stopped", _) => {
                 let open =
                     self.names(|gate| gate.status != Status::Pass && gate.end == End::Stopped);
                 let bad = self.names(has_failed);
@@ -136,19 +153,20 @@ impl Report {
                 }
                 text
             }
-            "fail" => self.failures(&what, &place),
-            "warn" => {
+            ("fail", _) => self.failures(&what, &place),
+            ("warn", [one]) => format!(
+                "the health gate {}, which is not required, did not pass{place}",
+                one.name
+            ),
+            ("warn", _) => {
                 let doubtful = self.names(|gate| gate.status == Status::Warn);
-                let names = words::listed(&doubtful, NAMED);
+                let (count, names) = (doubtful.len(), words::listed(&doubtful, NAMED));
+                let are = if count == 1 { "is" } else { "are" };
                 format!(
-                    "healthy{place}, but {} of {what} that are not required did not pass: {names}",
-                    doubtful.len()
+                    "healthy{place}, but {count} of {what} did not pass, which {are} not required: {names}"
                 )
             }
-            _ if all == 1 => format!(
-                "the health gate {} passed{place}",
-                self.judgement.gates[0].name
-            ),
+            (_, [one]) => format!("the health gate {} passed{place}", one.name),
             _ => format!("all {what} passed{place}"),
         };
         format!("{text}{dry}")
@@ -175,6 +193,14 @@ impl Report {
         let mut text = String::new();
         for (word, names) in sorts.iter().filter(|(_, names)| !names.is_empty()) {
             let count = names.len();
+            let word = match (*word, count) {
+                ("never asked", 1) => "was never asked",
+                ("never asked", _) => "were never asked",
+                (word, _) => word,
+            };
+            if let [one] = &self.judgement.gates[..] {
+                return format!("the health gate {} {word}{place}", one.name);
+            }
             text.push_str(&if text.is_empty() {
                 format!("{count} of {what} {word}{place}")
             } else {

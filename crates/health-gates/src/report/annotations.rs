@@ -3,7 +3,7 @@
 use actions_kit::{Status, command::Level};
 use gates::judgement::Judged;
 
-use super::{Report, is_pending, words};
+use super::{Report, is_pending, mend, words};
 
 /// GitHub shows ten of a level for a step, and drops the rest without a word (design §11).
 const MOST: usize = 10;
@@ -69,7 +69,7 @@ fn text(gate: &Judged) -> String {
         text.push_str(&format!("; {outcome} ({tries} in {spent})"));
     }
     text.push_str(&format!("; asked: {}", words::cut(&gate.target, 200)));
-    let mend = words::mend(gate);
+    let mend = mend::mend(gate);
     if !mend.is_empty() {
         text.push_str(&format!(". Now: {mend}"));
     }

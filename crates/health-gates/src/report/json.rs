@@ -51,6 +51,8 @@ fn gate(gate: &Judged) -> Value {
         "blocked_by": by,
         "seen": gate.seen,
         "tries": gate.tries,
+        "cut_off_ms": gate.cut_off.map(millis),
+        "queued_ms": millis(gate.queued),
         "began_ms": gate.began.map(millis),
         "ended_ms": millis(gate.ended),
         "last_try_ms": millis(gate.last_try),

@@ -6,6 +6,8 @@ use actions_kit::{Status, duration, markdown};
 use gates::judgement::{End, Judged};
 use probes::Answer;
 
+use super::mend;
+
 /// How many characters of what a target said are shown.
 const SEEN: usize = 200;
 
@@ -17,15 +19,22 @@ pub(super) fn sign(gate: &Judged) -> &'static str {
     }
 }
 
-/// How it ended and why: `failed: timed out after 5m`.
+/// How it ended and why: `failed: no pass within 5m`.
 pub(super) fn outcome(gate: &Judged) -> String {
+    let mut why = why(&gate.end);
+    if let Some(waited) = mend::waited(gate) {
+        why.push_str(&format!(", {} of that waiting for its turn", time(waited)));
+    }
     match (gate.status, &gate.end) {
         (Status::Pass, _) => "passed".to_owned(),
-        (_, End::Stopped) => "stopped before it passed".to_owned(),
-        (_, End::Blocked { .. }) => why(&gate.end),
-        (Status::Warn, _) => format!("not required: {}", why(&gate.end)),
-        (Status::Unknown, _) => format!("could not be asked: {}", why(&gate.end)),
-        (Status::Fail, _) => format!("failed: {}", why(&gate.end)),
+        (_, End::Stopped) => match gate.cut_off {
+            Some(after) => format!("stopped before it passed, {} into a try", time(after)),
+            None => "stopped before it passed".to_owned(),
+        },
+        (_, End::Blocked { .. }) => why,
+        (Status::Warn, _) => format!("not required: {why}"),
+        (Status::Unknown, _) => format!("could not be asked: {why}"),
+        (Status::Fail, _) => format!("failed: {why}"),
     }
 }
 
@@ -33,7 +42,7 @@ pub(super) fn outcome(gate: &Judged) -> String {
 pub(super) fn why(end: &End) -> String {
     match end {
         End::Passed => "passed".to_owned(),
-        End::TimedOut { after } => format!("timed out after {}", duration::format(*after)),
+        End::TimedOut { after } => format!("no pass within {}", duration::format(*after)),
         End::TriesUsed { tries: 1 } => "its only try is used up".to_owned(),
         End::TriesUsed { tries } => format!("all {tries} tries are used up"),
         End::FailureLimit { failures: 1 } => "one failure is its limit".to_owned(),
@@ -80,9 +89,10 @@ pub(super) fn last_seen(gate: &Judged) -> String {
     if !gate.seen.is_empty() {
         return cut(&gate.seen, SEEN);
     }
-    match (&gate.end, gate.tries) {
-        (End::Blocked { .. }, _) => why(&gate.end),
-        (_, 0) => "not asked yet".to_owned(),
+    match (&gate.end, gate.cut_off, gate.tries) {
+        (End::Blocked { .. }, ..) => why(&gate.end),
+        (_, Some(after), _) => format!("was being asked for {}", time(after)),
+        (.., 0) => "not asked yet".to_owned(),
         _ => "no answer".to_owned(),
     }
 }
@@ -118,27 +128,6 @@ pub(super) fn time(duration: Duration) -> String {
         format!("{:.1} s", duration.as_secs_f64())
     } else {
         duration::format(Duration::from_secs(duration.as_secs()))
-    }
-}
-
-/// What a reader can do about it; empty where nothing is wrong.
-pub(super) fn mend(gate: &Judged) -> String {
-    match (gate.status, &gate.end) {
-        (Status::Pass, _) | (_, End::Stopped) => String::new(),
-        (_, End::Blocked { by }) => format!("mend {by} first"),
-        (Status::Unknown, _) => {
-            "this runner could not ask it: mend the way there (name, network, permission) or the gate's own settings"
-                .to_owned()
-        }
-        (_, End::TimedOut { .. }) => {
-            "look at the service's own log; where it only needs longer, raise the gate's `timeout`".to_owned()
-        }
-        (_, End::TriesUsed { .. }) => {
-            "look at the service's own log; where it only needs longer, raise the gate's `max-tries`".to_owned()
-        }
-        (_, End::FailureLimit { .. } | End::Once | End::Passed) => {
-            "look at the service's own log".to_owned()
-        }
     }
 }
 

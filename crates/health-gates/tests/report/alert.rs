@@ -17,10 +17,10 @@ fn the_alert_has_the_evidence_and_says_how_to_go_back() {
     let alert = alert_of(&about());
     assert_eq!(
         alert.text,
-        "production: 1 of 1 health gate failed on runner-a: api\n\
+        "production: the health gate api failed on runner-a\n\
          version v2 is deployed and NOT healthy; the last version that was proven healthy is v1: roll back by re-running \
          the run that deployed it\n\
-         - api (GET http://api.internal/health): 503 Service Unavailable, wanted 200; failed: timed out after 5m, 34 tries\n\
+         - api (GET http://api.internal/health): 503 Service Unavailable, wanted 200; failed: no pass within 5m, 34 tries\n\
          deployment: octo/shop/7/1"
     );
 }
@@ -66,7 +66,7 @@ fn used_alone_there_is_nothing_to_roll_back() {
     };
     let alert = alert_of(&alone);
     assert_eq!(alert.roll_back, None);
-    assert_eq!(alert.title, "1 of 1 health gate failed on runner-a: api");
+    assert_eq!(alert.title, "the health gate api failed on runner-a");
     assert!(!alert.text.contains("deployment"), "{}", alert.text);
 }
 

@@ -51,8 +51,8 @@ fn the_json_report_has_every_gate_in_the_order_of_the_file() {
         json["gates"][1],
         json!({
             "name": "api", "kind": "http", "target": "GET http://api.internal/health", "required": true,
-            "status": "fail", "end": "timed_out", "why": "failed: timed out after 5m", "blocked_by": null,
-            "seen": "503 Service Unavailable, wanted 200", "tries": 34,
+            "status": "fail", "end": "timed_out", "why": "failed: no pass within 5m", "blocked_by": null,
+            "seen": "503 Service Unavailable, wanted 200", "tries": 34, "cut_off_ms": null, "queued_ms": 0,
             "began_ms": 0, "ended_ms": 300_000, "last_try_ms": 24,
             "history": [{"at_ms": 3, "answer": "fail", "seen": "503 Service Unavailable, wanted 200", "times": 34}],
         })
@@ -70,7 +70,7 @@ fn the_json_report_has_every_gate_in_the_order_of_the_file() {
     );
     assert_eq!(
         json["alert"]["title"],
-        "production: 1 of 3 health gates failed on runner-a: api; 1 never asked: courses"
+        "production: 1 of 3 health gates failed on runner-a: api; 1 was never asked: courses"
     );
 }
 
@@ -126,7 +126,7 @@ fn the_junit_report_is_read_by_a_parser_as_one_case_a_gate() {
     assert_eq!(api["attributes"]["time"], "300.000");
     assert_eq!(
         api["below"][0]["attributes"],
-        json!({"message": "503 Service Unavailable, wanted 200; failed: timed out after 5m", "type": "timed_out"})
+        json!({"message": "503 Service Unavailable, wanted 200; failed: no pass within 5m", "type": "timed_out"})
     );
     assert_eq!(
         api["below"][1]["text"],

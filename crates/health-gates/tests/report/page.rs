@@ -36,11 +36,11 @@ fn the_first_line_says_how_many_failed_where_and_which() {
                 blocked("courses", "api"),
                 unknown("dns", "x"),
             ],
-            "1 of 3 health gates failed on runner-a: api; 1 could not be asked: dns; 1 never asked: courses",
+            "1 of 3 health gates failed on runner-a: api; 1 could not be asked: dns; 1 was never asked: courses",
         ),
         (
             vec![warned("api", "503"), blocked("courses", "api")],
-            "1 of 2 health gates never asked on runner-a: courses",
+            "1 of 2 health gates was never asked on runner-a: courses",
         ),
         (
             vec![passed("api"), unknown("dns", "no resolver")],
@@ -48,7 +48,7 @@ fn the_first_line_says_how_many_failed_where_and_which() {
         ),
         (
             vec![passed("api"), warned("search", "404")],
-            "healthy on runner-a, but 1 of 2 health gates that are not required did not pass: search",
+            "healthy on runner-a, but 1 of 2 health gates did not pass, which is not required: search",
         ),
         (
             vec![passed("api"), passed("db")],
@@ -61,6 +61,26 @@ fn the_first_line_says_how_many_failed_where_and_which() {
         (
             vec![stopped("api", "503"), passed("db"), failed("redis", "x")],
             "stopped on runner-a while 1 of 3 health gates had not passed: api; failed before: redis",
+        ),
+        (
+            vec![stopped("api", "503")],
+            "stopped on runner-a before the health gate api passed",
+        ),
+        (
+            vec![unknown("dns", "no resolver")],
+            "the health gate dns could not be asked on runner-a",
+        ),
+        (
+            vec![warned("search", "404")],
+            "the health gate search, which is not required, did not pass on runner-a",
+        ),
+        (
+            vec![warned("a", "404"), warned("b", "404"), passed("c")],
+            "healthy on runner-a, but 2 of 3 health gates did not pass, which are not required: a, b",
+        ),
+        (
+            vec![warned("a", "404"), blocked("b", "a"), blocked("c", "a")],
+            "2 of 3 health gates were never asked on runner-a: b, c",
         ),
         (vec![], "no health gate was asked on runner-a"),
     ] {
@@ -88,7 +108,11 @@ fn a_dry_run_says_that_it_is_one() {
     };
     let judgement = judgement(vec![failed("api", "503")]);
     let report = Report::new(&judgement, &about, &Redactor::new());
-    assert!(report.headline().ends_with(": api (dry run)"));
+    assert!(
+        report
+            .headline()
+            .ends_with("api failed on runner-a (dry run)")
+    );
     assert_eq!(report.annotations()[0].level, Level::Warning);
     assert_eq!(report.alert(), None, "nobody is woken");
 }
@@ -130,11 +154,11 @@ fn each_row_says_what_was_asked_how_it_ended_what_was_seen_and_for_how_long_the_
     assert_eq!(
         rows,
         [
-            "| ❌ | `api` | GET http://api.internal/health | failed: timed out after 5m \
+            "| ❌ | `api` | GET http://api.internal/health | failed: no pass within 5m \
              | 503 Service Unavailable, wanted 200 | 34 | 5m |",
-            "| ⚠️ | `dns` | GET http://dns.internal/health | could not be asked: timed out after 5m | no resolver | 34 | 5m |",
+            "| ⚠️ | `dns` | GET http://dns.internal/health | could not be asked: no pass within 5m | no resolver | 34 | 5m |",
             "| ⚠️ | `courses` | GET http://courses.internal/health | never asked, since api did not pass | — | 0 | — |",
-            "| ⚠️ | `search` | GET http://search.internal/health | not required: timed out after 5m \
+            "| ⚠️ | `search` | GET http://search.internal/health | not required: no pass within 5m \
              | 404 Not Found, wanted 200 | 34 | 5m |",
             "| ✅ | `front` | GET http://front.internal/health | passed | 200 OK | 1 | 24 ms |",
         ]
@@ -184,7 +208,7 @@ fn what_follows_and_how_to_go_back_stand_above_the_table() {
         .text(&Redactor::new());
     let (above, _) = text.split_once("| --- |").unwrap();
     for wanted in [
-        "❌ 1 of 1 health gate failed on runner-a: api",
+        "❌ the health gate api failed on runner-a",
         "**version v2 is deployed and NOT healthy; the last version that was proven healthy is v1",
         "**What now:** set `on-failure`",
     ] {
@@ -246,9 +270,9 @@ fn at_most_ten_annotations_name_what_failed_and_what_to_do() {
     assert_eq!(annotations[0].level, Level::Error);
     assert_eq!(
         annotations[0].text,
-        "gate api: 503 Service Unavailable, wanted 200; failed: timed out after 5m (34 tries in 5m); asked: GET \
-         http://api.internal/health. Now: look at the service's own log; where it only needs longer, raise the gate's \
-         `timeout`"
+        "gate api: 503 Service Unavailable, wanted 200; failed: no pass within 5m (34 tries in 5m); asked: GET \
+         http://api.internal/health. Now: see whether it runs, and what its own log says; where it only needs longer, raise the \
+         gate's `timeout`"
     );
     assert_eq!(
         annotations[1].text,
@@ -269,4 +293,103 @@ fn a_gate_that_was_stopped_has_no_annotation() {
     let mut pending = stopped("api", "503");
     pending.end = End::Stopped;
     assert_eq!(crate::world::report(vec![pending]).annotations(), []);
+}
+
+#[test]
+fn a_gate_that_was_being_asked_when_it_was_stopped_says_for_how_long() {
+    let mut first = stopped("run", "");
+    (first.tries, first.cut_off) = (1, Some(Duration::from_millis(2_500)));
+    first.ended = Duration::from_millis(2_500);
+    first.history.clear();
+    assert_eq!(
+        report::ended(&first),
+        "⚠️ run after 2.5 s: was being asked for 2.5 s"
+    );
+    let mut later = stopped("api", "503 Service Unavailable, wanted 200");
+    later.cut_off = Some(Duration::from_millis(400));
+    let mut waiting = stopped("slow", "");
+    (waiting.tries, waiting.began) = (0, None);
+    waiting.history.clear();
+    assert_eq!(report::ended(&waiting), "⚠️ slow after 5m: not asked yet");
+    let report = crate::world::report(vec![first, later, waiting]);
+    let text = report.summary("").text(&Redactor::new());
+    for wanted in [
+        "| stopped before it passed, 2.5 s into a try | was being asked for 2.5 s | 1 | 2.5 s |",
+        "| stopped before it passed, 400 ms into a try | 503 Service Unavailable, wanted 200 | 34 |",
+        "| stopped before it passed | — | 0 | — |",
+    ] {
+        assert!(text.contains(wanted), "{wanted} is missing:\n{text}");
+    }
+    let xml = report.junit();
+    assert!(xml.contains("was being asked for 2.5 s; stopped"), "{xml}");
+    assert_eq!(report.json()["gates"][0]["cut_off_ms"], 2_500);
+}
+
+#[test]
+fn a_gate_that_lost_its_time_waiting_for_turns_names_the_input_that_gives_more() {
+    let mut gate = failed("api", "503 Service Unavailable, wanted 200");
+    gate.queued = Duration::from_secs(29);
+    let text = |gate: &Judged| {
+        let report = crate::world::report(vec![gate.clone()]);
+        report.annotations()[0].text.clone()
+    };
+    assert!(!text(&gate).contains("max-parallel"), "a tenth is none");
+    gate.queued = Duration::from_secs(100);
+    let text = text(&gate);
+    assert!(
+        text.contains("failed: no pass within 5m, 1m40s of that waiting for its turn"),
+        "{text}"
+    );
+    assert!(text.contains("raise the input `max-parallel`"), "{text}");
+}
+
+#[test]
+fn what_is_advised_follows_from_how_it_ended_and_from_what_was_seen() {
+    let advice = |gate: Judged| {
+        let text = crate::world::report(vec![gate]).annotations()[0]
+            .text
+            .clone();
+        let (_, advice) = text.split_once(". Now: ").expect("an advice");
+        advice.to_owned()
+    };
+    let refused = "failed to connect to 127.0.0.1:9: refused (the host is up, the port is closed)";
+    let mut used = failed("api", refused);
+    used.end = End::TriesUsed { tries: 34 };
+    assert!(advice(used).ends_with("raise the gate's `max-tries`"));
+    let mut once = failed("api", refused);
+    once.end = End::Once;
+    assert_eq!(
+        advice(once),
+        "see whether it runs, and what its own log says"
+    );
+    let mut flaps = failed("api", "200 OK, 2 of 3 in a row");
+    flaps.history[0].answer = Answer::Pass;
+    assert!(advice(flaps).starts_with("it answers as wanted, only not often enough in a row"));
+    // No time helps these, and no log of a service says more.
+    for seen in ["404 Not Found, wanted 200", "401 Unauthorized, wanted 200"] {
+        let advice = advice(failed("api", seen));
+        assert!(advice.starts_with("correct "), "{advice}");
+        assert!(
+            !advice.contains("raise") && !advice.contains("log"),
+            "{advice}"
+        );
+    }
+    let mut soft = warned("dns", "no resolver");
+    soft.history[0].answer = Answer::Unknown;
+    assert!(advice(soft).starts_with("this runner could not ask it"));
+}
+
+#[test]
+fn what_fails_the_whole_is_an_error_whatever_its_sign() {
+    let report = crate::world::report(vec![
+        warned("search", "404"),
+        blocked("courses", "search"),
+        unknown("dns", "no resolver"),
+    ]);
+    let levels: Vec<Level> = report.annotations().iter().map(|one| one.level).collect();
+    assert_eq!(levels, [Level::Error, Level::Error, Level::Warning]);
+    let text = report.summary("").text(&Redactor::new());
+    for name in ["courses", "dns", "search"] {
+        assert!(text.contains(&format!("| ⚠️ | `{name}` |")), "{text}");
+    }
 }
