@@ -71,6 +71,11 @@ async fn an_error_of_the_query_is_told_in_the_servers_words_with_its_code() {
     )
     .await;
     fails(&query("SELECT 1 / 0"), "division by zero (22012)").await;
+    let useless = format!(
+        "failed to use the answer of 127.0.0.1:{}: it holds no rows; COPY is not understood here",
+        server.port
+    );
+    fails(&query("COPY (SELECT 1) TO STDOUT"), &useless).await;
     fails(
         &query("SELECT E'a\\nb\\u202e'::int"),
         "invalid input syntax for type integer: \"a\\nb\\u{202e}\" (22P02)",

@@ -177,7 +177,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, HttpError> 
     let all: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(&read(path)?).collect();
     let all = all.map_err(|_| refused("they are not in PEM form"))?;
     if all.is_empty() {
-        return Err(refused("there are none"));
+        return Err(refused("there is no certificate in it"));
     }
     Ok(all)
 }
