@@ -23,6 +23,7 @@ use yaml_tree::{Content, Document};
 pub(crate) use patience::{COMMON, DEFAULTS};
 pub(crate) use scalar::{default_value, json as read_json};
 pub use source::{LARGEST, Source, SourceError, place, source};
+pub(crate) use variables::learn_variable;
 
 use self::{
     list::List,

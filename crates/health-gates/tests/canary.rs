@@ -192,6 +192,15 @@ fn a_command_that_prints_a_secret_shows_no_part_of_it_wherever_its_output_is_cut
 }
 
 #[test]
+fn a_command_that_prints_a_secret_of_the_step_shows_no_part_of_it_although_the_file_does_not_name_it()
+ {
+    shows_nothing(
+        "- {name: whole, max-tries: 1, command: 'echo $API_TOKEN; exit 1'}\n\
+         - {name: cut, max-tries: 1, command: 'printf %190s$API_TOKEN | tr \" \" x; exit 1'}\n",
+    );
+}
+
+#[test]
 fn an_answer_of_another_protocol_shows_no_part_of_a_secret_wherever_it_is_cut() {
     let redis = Redis::start();
     let port = redis.port;

@@ -319,6 +319,14 @@ pub(super) fn learn_all(parts: &[Part], redactor: &Redactor) {
     }
 }
 
+/// Teaches `redactor` a variable of the environment whose name looks like a secret's, and the passwords of addresses.
+pub(crate) fn learn_variable(name: &str, value: &str, redactor: &Redactor) {
+    if looks_secret(name) {
+        learn(value, redactor);
+    }
+    redactor.add_credentials_in(value);
+}
+
 fn learn(value: &str, redactor: &Redactor) {
     let bare = value.trim();
     let small = bare.len() < SHORTEST_NUMBER && bare.bytes().all(|byte| byte.is_ascii_digit());

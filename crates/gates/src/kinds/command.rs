@@ -9,7 +9,7 @@ use probes::{
 };
 
 use super::Kind;
-use crate::{Fields, Key, Problems, Setting, Shape, Surroundings};
+use crate::{Fields, Key, Problems, Setting, Shape, Surroundings, file::learn_variable};
 
 /// How much of a script's first line names it, in characters.
 const NAME: usize = 60;
@@ -135,6 +135,8 @@ fn environment(
     });
     of_step
         .chain(own.iter().copied())
+        // What a command prints may repeat any of them.
+        .inspect(|(name, value)| learn_variable(name, value, &around.redactor))
         .map(|(name, value)| (name.into(), value.into()))
         .collect()
 }
