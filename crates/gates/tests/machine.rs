@@ -223,4 +223,11 @@ fn everything_that_is_wrong_with_a_command_is_told_at_once() {
         wrong("- {name: smoke, command: \"\\n \\n\"}"),
         [(place("run"), text("nothing"))]
     );
+    assert_eq!(
+        wrong("- {name: smoke, command: {run: \"a\\0\", working-directory: \"b\\0\"}}"),
+        [
+            (place("run"), text("the character 0 in it")),
+            (place("working-directory"), text("the character 0 in it")),
+        ]
+    );
 }
