@@ -102,25 +102,34 @@ fn the_examples_of_http_pass_where_the_services_are_well_and_fail_where_they_are
 #[test]
 fn everything_that_the_page_on_http_says_is_seen_is_seen() {
     in_world(|world| {
-        serve("127.0.0.1:80", None, |asked| match asked.line.as_str() {
-            "GET /starting" => reply("503 Service Unavailable", "starting"),
-            "GET /json" => reply("200 OK", r#"{"status": "starting"}"#),
-            "GET /login" => (
-                "302 Found",
-                "location: /login\r\n".to_owned(),
-                String::new(),
-            ),
-            _ => reply("200 OK", ""),
+        let closed = free_port();
+        let here = |port: u16| format!("127.0.0.1:{port}");
+        let elsewhere = format!("location: http://{}/\r\n", here(closed));
+        let long = "a".repeat(1 << 20);
+        serve("127.0.0.1:80", None, move |asked| {
+            match asked.line.as_str() {
+                "GET /starting" => reply("503 Service Unavailable", "starting"),
+                "GET /elsewhere" => ("302 Found", elsewhere.clone(), String::new()),
+                "GET /long" => reply("200 OK", &long),
+                "GET /json" => reply("200 OK", r#"{"status": "starting"}"#),
+                "GET /login" => (
+                    "302 Found",
+                    "location: /login\r\n".to_owned(),
+                    String::new(),
+                ),
+                _ => reply("200 OK", ""),
+            }
         });
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let silent = silent.local_addr().map(|at| (silent, at.port())).unwrap();
-        let closed = free_port();
-        let here = |port: u16| format!("127.0.0.1:{port}");
         let mut seen: Vec<(String, String)> = [
             "http: http://web.internal/",
             "http: {url: http://web.internal/starting, status: 200}",
             "http: {url: http://web.internal/json, json: {/status: healthy}}",
             "http: {url: http://web.internal/login, redirects: 5}",
+            "http: {url: http://web.internal/login, redirects: 1000000}\n  try-timeout: 1s",
+            "http: {url: http://web.internal/elsewhere, redirects: 1}",
+            "http: {url: http://web.internal/long, matches: '(a{1,30}){20}b'}\n  try-timeout: 1s",
             &format!("http: http://{}/", here(closed)),
             &format!("http: http://{}/\n  try-timeout: 1s", here(silent.1)),
             "http: https://web.internal/",

@@ -210,6 +210,7 @@ fn everything_that_the_page_on_postgres_says_is_shown_is_shown() {
             &query("INSERT INTO jobs VALUES (2, 'stuck')", ""),
             &format!("{}\n  try-timeout: 2s", query("SELECT pg_sleep(60)", "")),
             &query("SELECT 41", ", value: '>= 42'"),
+            &query("COPY jobs TO STDOUT", ""),
         ] {
             seen.push(sees(world, gate));
         }
