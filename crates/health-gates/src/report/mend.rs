@@ -90,7 +90,7 @@ pub(super) fn mend(gate: &Judged) -> String {
             Class::NoCommand => {
                 "correct the command: it, or one that it runs, is not found on this runner or may not be run".to_owned()
             }
-            Class::Other => "correct what is named here, at its place or in the gate".to_owned(),
+            Class::Other => "correct that at the target, or in the gate what is wanted of it".to_owned(),
         },
     }
 }

@@ -28,8 +28,10 @@ pub(super) fn outcome(gate: &Judged) -> String {
     match (gate.status, &gate.end) {
         (Status::Pass, _) => "passed".to_owned(),
         (_, End::Stopped) => match gate.cut_off {
-            Some(after) => format!("stopped before it passed, {} into a try", time(after)),
-            None => "stopped before it passed".to_owned(),
+            Some(after) if !gate.seen.is_empty() => {
+                format!("stopped before it passed, {} into a try", time(after))
+            }
+            _ => "stopped before it passed".to_owned(),
         },
         (_, End::Blocked { .. }) => why,
         (Status::Warn, _) => format!("not required: {why}"),
