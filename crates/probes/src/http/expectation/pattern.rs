@@ -65,7 +65,7 @@ impl Pattern {
             Err(error) => Err(PatternError {
                 // The library has no other way to tell this one from a mistake in writing.
                 detail: match Regex::new(text) {
-                    Ok(_) => "it is too large, each repetition counted as often as it may repeat"
+                    Ok(_) => "it is too large, each repetition counted as often as it may repeat: repeat less"
                         .to_owned(),
                     Err(_) => error.to_string(),
                 },
