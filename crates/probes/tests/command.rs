@@ -116,7 +116,10 @@ async fn what_a_script_leaves_in_the_background_ends_with_it() {
 async fn a_script_that_nobody_waits_for_any_more_is_killed() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("pid");
-    let asked = script(&format!("echo $$ > {}; sleep 600", file.display()));
+    let asked = script(&format!(
+        "echo $$ > {0}.new; mv {0}.new {0}; sleep 600",
+        file.display()
+    ));
     let running = tokio::spawn(async move { run(&asked, Instant::now() + ENOUGH).await });
     while !file.exists() {
         tokio::task::yield_now().await;
