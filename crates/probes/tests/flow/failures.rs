@@ -30,9 +30,9 @@ async fn a_slow_step_ends_at_the_deadline_of_the_try_and_is_named() {
     let logout = step(&base, "POST /api/auth/logout").always();
     let flow = flow(vec![login(&base, "right"), courses(&base), logout]);
     let begun = Instant::now();
-    let seen = flow.check(begun + Duration::from_millis(400)).await;
+    let seen = flow.check(begun + Duration::from_secs(2)).await;
     assert!(
-        begun.elapsed() < Duration::from_secs(2),
+        begun.elapsed() < Duration::from_secs(10),
         "{:?}",
         begun.elapsed()
     );
