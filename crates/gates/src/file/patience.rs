@@ -6,7 +6,10 @@ use super::{reader::Reader, scalar::LONGEST};
 use crate::{Fields, Key, Patience, Setting, Shape};
 
 /// The keys of a gate beside its kind.
-pub(crate) const COMMON: &[Key] = &[
+pub(crate) const COMMON: &[Key] = &Key::joined::<11>(&[OWN, DEFAULTS]);
+
+/// The keys that are each gate's own.
+const OWN: &[Key] = &[
     Key::new(
         "name",
         Shape::Text,
@@ -18,15 +21,6 @@ pub(crate) const COMMON: &[Key] = &[
         Shape::List(&Shape::Text),
         "The names of gates that must have passed before this one is asked",
     ),
-    REQUIRED,
-    TIMEOUT,
-    TRY_TIMEOUT,
-    INITIAL_DELAY,
-    BACKOFF,
-    MAX_BACKOFF,
-    MAX_TRIES,
-    SUCCESSES,
-    FAILURE_LIMIT,
 ];
 
 /// The keys of `defaults`: those of every gate that several gates can share.
