@@ -17,7 +17,7 @@ use gates::{
 use health_gates::TABLE;
 use lease::LockName;
 use ledger::{Party, Role};
-use leg::{Place, UserCommands};
+use leg::{Carried, Place, UserCommands};
 use probes::resolver::Resolver;
 
 /// How long `on-failure` may take where the step before did not say so.
@@ -195,7 +195,7 @@ fn part(
             .unwrap_or_else(|| PathBuf::from(".")),
         grace: grace.map_or(GRACE, Duration::from_millis),
         kill_time: lease::Timing::GIT.kill,
-        output_file: leg::own_folder(&temp).join(format!("output-{}", leg::random_name())),
+        output_file: leg::output_file(&temp, &leg::random_name()),
         temp,
         environment: variables(&file, context),
     };
@@ -222,22 +222,17 @@ fn part(
 
 /// What the command of `on-failure` sees: the step's environment without our inputs, and what is deployed.
 fn variables(file: &CandidateFile, context: &GitHubContext) -> Vec<(OsString, OsString)> {
-    let about = [
-        ("BATON_DEPLOYMENT_ID", Some(file.deployment_id.clone())),
-        ("BATON_ENVIRONMENT", Some(file.environment.clone())),
-        ("BATON_VERSION", file.version.clone()),
-        ("BATON_ROLE", Some(file.role.clone())),
-        ("BATON_RUNNER", context.runner_name.clone()),
-        ("BATON_ACTOR", context.actor.clone()),
-    ];
-    std::env::vars_os()
-        .filter(|(name, _)| !name.to_string_lossy().starts_with("INPUT_"))
-        .chain(
-            about
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.unwrap_or_default().into())),
-        )
-        .collect()
+    let carried = Carried {
+        deployment: &file.deployment_id,
+        environment: &file.environment,
+        version: file.version.as_deref().unwrap_or_default(),
+        role: &file.role,
+        runner: context.runner_name.as_deref().unwrap_or_default(),
+        actor: context.actor.as_deref().unwrap_or_default(),
+    };
+    let mut variables = leg::inherited();
+    variables.extend(carried.variables());
+    variables
 }
 
 /// Why there is no leg to judge for, where somebody may have meant one: nobody should find that out by waiting.

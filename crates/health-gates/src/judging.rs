@@ -3,7 +3,7 @@
 
 use std::{future::Future, pin::Pin, time::Duration};
 
-use actions_kit::{Redactor, duration};
+use actions_kit::duration;
 use gates::judgement::{self, Judgement, Options, Progress};
 use health_gates::report::{self, About, Report};
 use lease::{
@@ -66,14 +66,12 @@ fn rounded(time: Duration) -> Duration {
 /// The protocol's hands in this step.
 pub(crate) struct GatesHands<'a> {
     config: &'a Config,
-    redactor: Redactor,
     about: About,
     voice: &'a Voice,
     pub(crate) commands: CommandHands<'a>,
     judging: Option<(Option<oneshot::Sender<()>>, UnderWay<'a>)>,
     /// The newest judgement, also where it was stopped.
     pub(crate) judgement: Option<Judgement>,
-    rolling_back: bool,
     /// How `on-failure` ended; nothing where it has not run.
     pub(crate) on_failure: Option<RolledBack>,
 }
@@ -94,13 +92,11 @@ impl<'a> GatesHands<'a> {
     ) -> Self {
         GatesHands {
             config,
-            redactor: config.redactor.clone(),
             about,
             voice,
             commands,
             judging: None,
             judgement: None,
-            rolling_back: false,
             on_failure: None,
         }
     }
@@ -110,7 +106,7 @@ impl<'a> GatesHands<'a> {
         if judgement.stopped {
             return Judged::Stopped;
         }
-        let report = Report::new(judgement, &self.about, &self.redactor);
+        let report = Report::new(judgement, &self.about, &self.config.redactor);
         let gates = report.gates();
         if health_gates::report::failed(judgement).is_empty() {
             Judged::Passed { gates }
@@ -134,7 +130,6 @@ impl Hands for GatesHands<'_> {
             self.judging = Some((Some(stop), judging));
             return;
         }
-        self.rolling_back = command == Command::OnFailure;
         self.commands.start(command, number, token, timeout);
     }
 
@@ -166,7 +161,8 @@ impl Hands for GatesHands<'_> {
                 Input::Judged(told)
             }
         };
-        if let (Input::Ended(ended), true) = (&input, self.rolling_back) {
+        // The only command of the user's in this step.
+        if let Input::Ended(ended) = &input {
             self.on_failure = Some(RolledBack {
                 well: ended.outcome == AttemptOutcome::Succeeded,
                 detail: ended.detail.clone(),

@@ -1,6 +1,6 @@
 //! For a leg that deployed: judge under its lease, and end the deployment by the result.
 
-use std::{fs, os::unix::fs::OpenOptionsExt, time::Duration};
+use std::{fs, time::Duration};
 
 use actions_kit::ExitCode;
 use anyhow::Context as _;
@@ -37,7 +37,8 @@ pub(crate) async fn run(config: &Config, step: &Step, voice: &Voice) -> anyhow::
     about.version = step.file.version.clone().unwrap_or_default();
     let output = &step.commands.output_file;
     if step.on_failure.is_some() {
-        make(output).with_context(|| format!("make {} for on-failure", output.display()))?;
+        leg::make_output_file(output)
+            .with_context(|| format!("make {} for on-failure", output.display()))?;
     }
     let commands = CommandHands::new(step.commands.clone(), config.redactor.clone(), voice)?;
     let mut hands = GatesHands::new(config, about.clone(), commands, voice);
@@ -70,10 +71,9 @@ pub(crate) async fn run(config: &Config, step: &Step, voice: &Voice) -> anyhow::
     hands.commands.close().await;
     let _gone = fs::remove_file(output);
     about.on_failure = rolled_back.as_ref().map(|ended| ended.well);
-    about.last_good_version = actor
-        .seen()
-        .and_then(|seen| last_good_version(seen, &step.file.deployment_id));
     let seen = actor.seen();
+    about.last_good_version =
+        seen.and_then(|seen| last_good_version(seen, &step.file.deployment_id));
     let end = End::of(&conclusion, seen.is_some_and(|seen| was_judged(seen, step)));
     let exit = match (&end, received) {
         (End::Told, _) if matches!(conclusion, Conclusion::Proceed { .. }) => ExitCode::Success,
@@ -109,18 +109,6 @@ pub(crate) async fn run(config: &Config, step: &Step, voice: &Voice) -> anyhow::
         let _late = tokio::time::timeout(TIDY_WITHIN, store.tidy()).await;
     }
     Ok(code)
-}
-
-fn make(path: &std::path::Path) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    fs::OpenOptions::new()
-        .create_new(true)
-        .write(true)
-        .mode(0o600)
-        .open(path)
-        .map(drop)
 }
 
 /// The newest version before this deployment that came to a good end.

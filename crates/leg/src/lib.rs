@@ -6,6 +6,7 @@
 
 mod deployment;
 mod earlier;
+mod handed;
 mod hands;
 mod host;
 mod identity;
@@ -16,6 +17,7 @@ mod voice;
 
 pub use deployment::deployment;
 pub use earlier::{INSTANCE, adopt_earlier_step, instance, own_folder, temp};
+pub use handed::{Carried, inherited, make_output_file, output_file};
 pub use hands::{CommandHands, HandsError, UserCommands};
 pub use host::{NoHands, ThisHost, random_name, wall};
 pub use identity::{lock, number, party};

@@ -3,11 +3,7 @@
 mod expire;
 mod select;
 
-use std::{
-    ffi::{OsStr, OsString},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use actions_kit::{
     CandidateFile, Environment, GitHubContext, Parsed, Redactor, Secret, WrongInputs, duration,
@@ -378,9 +374,7 @@ fn deploy(
         working_directory,
         grace: inputs.duration("grace"),
         temp,
-        inherited: std::env::vars_os()
-            .filter(|(name, _)| !is_ours(name))
-            .collect(),
+        inherited: leg::inherited(),
         store: inputs.text("store").to_owned(),
         lock_name: inputs.opt_text("lock-name").map(str::to_owned),
         deployed_locks,
@@ -416,11 +410,6 @@ fn deployed_locks(
 /// With the line ends of Linux, as GitHub's runner writes a `run:` step.
 fn script(text: &str) -> String {
     text.replace("\r\n", "\n")
-}
-
-/// Our inputs are not the command's: the token least of all.
-fn is_ours(name: &OsStr) -> bool {
-    name.to_string_lossy().starts_with("INPUT_")
 }
 
 #[cfg(test)]

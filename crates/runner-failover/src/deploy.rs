@@ -1,12 +1,6 @@
 //! Mode `deploy`: one candidate, from its announcement to its report.
 
-use std::{
-    ffi::OsString,
-    fs::{DirBuilder, OpenOptions},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use actions_kit::{CandidateFile, ExitCode, Outputs, Summary, candidate_file::Hook, markdown};
 use anyhow::Context as _;
@@ -14,7 +8,7 @@ use lease::{
     protocol::{Candidate, CandidateConfig, Conclusion},
     shell,
 };
-use leg::{CommandHands, ThisHost, UserCommands, Voice};
+use leg::{Carried, CommandHands, ThisHost, UserCommands, Voice};
 
 use crate::{
     closing,
@@ -50,9 +44,20 @@ pub(crate) async fn run(
     };
     let timing = candidate.policy.timing;
     let mut file = leave_for_later_steps(config, mode, voice)?;
-    let output_file = fresh_output_file(mode)?;
+    let output_file = output_path(mode);
+    leg::make_output_file(&output_file)
+        .with_context(|| format!("make {} for the command's outputs", output_file.display()))?;
     let mut environment = mode.inherited.clone();
-    environment.extend(about_the_deployment(config, mode));
+    let deployment = &mode.candidate.deployment;
+    let carried = Carried {
+        deployment: &deployment.id,
+        environment: &config.target,
+        version: &deployment.version,
+        role: &me.role.to_string(),
+        runner: &me.runner,
+        actor: &deployment.actor,
+    };
+    environment.extend(carried.variables());
     let commands = UserCommands {
         deploy: Some(mode.run.clone()),
         on_failure: mode.on_failure.clone(),
@@ -139,21 +144,6 @@ fn may_be_tried_again(conclusion: &Conclusion) -> bool {
     )
 }
 
-fn about_the_deployment(config: &Config, mode: &DeployMode) -> Vec<(OsString, OsString)> {
-    let (deployment, me) = (&mode.candidate.deployment, &mode.candidate.me);
-    [
-        ("BATON_DEPLOYMENT_ID", deployment.id.clone()),
-        ("BATON_ENVIRONMENT", config.target.clone()),
-        ("BATON_VERSION", deployment.version.clone()),
-        ("BATON_ROLE", me.role.to_string()),
-        ("BATON_RUNNER", me.runner.clone()),
-        ("BATON_ACTOR", deployment.actor.clone()),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name.into(), value.into()))
-    .collect()
-}
-
 fn leave_for_later_steps(
     config: &Config,
     mode: &DeployMode,
@@ -202,27 +192,9 @@ fn write_candidate_file(file: &CandidateFile, config: &Config, mode: &DeployMode
     }
 }
 
-/// Where the command puts its outputs: a name of this process's own, since legs may share the folder under act.
+/// Where the command puts its outputs.
 fn output_path(mode: &DeployMode) -> PathBuf {
-    leg::own_folder(&mode.temp).join(format!("output-{}", mode.candidate.instance))
-}
-
-fn fresh_output_file(mode: &DeployMode) -> anyhow::Result<PathBuf> {
-    let (folder, path) = (leg::own_folder(&mode.temp), output_path(mode));
-    let made = DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&folder)
-        .and_then(|()| {
-            OpenOptions::new()
-                .create(true)
-                .write(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&path)
-        });
-    made.with_context(|| format!("make {} for the command's outputs", path.display()))?;
-    Ok(path)
+    leg::output_file(&mode.temp, &mode.candidate.instance)
 }
 
 fn tell(

@@ -155,12 +155,6 @@ fn under_act_the_store_is_a_repository_in_the_tool_cache() {
     );
 }
 
-#[test]
-fn our_inputs_are_not_the_commands() {
-    assert!(is_ours(OsStr::new("INPUT_GITHUB_TOKEN")));
-    assert!(!is_ours(OsStr::new("DB_PASSWORD")));
-}
-
 /// An environment whose `RUNNER_TEMP` holds what an earlier deploy step of this leg left.
 fn after_a_deploy_step(environment: &str, lock: &str) -> (tempfile::TempDir, String) {
     let temp = tempfile::tempdir().unwrap();
