@@ -235,9 +235,78 @@ pub enum Event {
         #[serde(default)]
         detail: String,
     },
+    /// Somebody is about to tell people of what happened. Whoever writes it tells them; everybody else who has the same
+    /// to tell leaves it at that (design §8).
+    Alert {
+        /// What is told: the same for everybody who has it to tell.
+        key: String,
+        /// What kind of news it is.
+        kind: AlertKind,
+        /// Fresh for every process: who wrote it.
+        instance: String,
+        /// 1, and one more each time that somebody tells what another was about to tell and did not.
+        claim: u32,
+    },
+    /// People were told.
+    AlertSent {
+        /// Of what.
+        key: String,
+        /// By which ways, those that failed among them.
+        channels: Vec<Channel>,
+    },
+    /// People were told that what they were alerted to is over.
+    AlertResolved {
+        /// The alert's key.
+        key: String,
+        /// By which ways, those that failed among them.
+        channels: Vec<Channel>,
+    },
+    /// The chain up to here stands at a place that keeps it for longer or for more people.
+    AuditShipped {
+        /// Which place: a fingerprint of its address, never the address.
+        sink: String,
+        /// The `seq` of the last entry that stands there.
+        to: u64,
+    },
     /// Written by a newer version; it stays in the chain as it is, without effect on what this version counts.
     #[serde(other)]
     Unknown,
+}
+
+impl Event {
+    /// Whether it tells of the ledger's own affairs and not of a deployment's: it may follow a deployment's end, and is
+    /// no sign of life of any candidate.
+    pub fn is_bookkeeping(&self) -> bool {
+        matches!(
+            self,
+            Event::Alert { .. }
+                | Event::AlertSent { .. }
+                | Event::AlertResolved { .. }
+                | Event::AuditShipped { .. }
+        )
+    }
+}
+
+/// What kind of news an alert is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertKind {
+    /// A deployment did not end well, or is held until a person decides.
+    DeploymentFailed,
+    /// Too many deployments wait behind another.
+    QueueDeep,
+}
+
+/// One way by which people were to be told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Channel {
+    /// `alertmanager`, `webhook`, `issue`.
+    pub channel: String,
+    /// Whether it took the news.
+    pub told: bool,
+    /// Where it can be seen, or why it failed; in one line, without a secret.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
 }
 
 /// What one health gate came to.
@@ -382,7 +451,13 @@ macro_rules! display_as_json {
         }
     )*};
 }
-display_as_json!(AttemptOutcome, TakeoverReason, FailureReason, Outcome);
+display_as_json!(
+    AttemptOutcome,
+    TakeoverReason,
+    FailureReason,
+    Outcome,
+    AlertKind
+);
 
 impl From<TakeoverReason> for FailureReason {
     /// The reason of the deployment's failure when this was the last candidate's reason.

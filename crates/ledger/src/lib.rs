@@ -7,6 +7,7 @@
 //! Not responsible for: where the ledger lives and how it is swapped (the `lease` crate's stores), and who may write
 //! what (the `lease` crate's protocol).
 
+mod bookkeeping;
 mod days;
 mod deployment;
 mod entry;
@@ -16,11 +17,12 @@ mod summary;
 mod tip;
 mod totals;
 
+pub use bookkeeping::{ALERTS_KEPT, AlertState, SINKS_KEPT};
 pub use days::{DAYS_KEPT, Day, Figures};
 pub use deployment::{Deployment, Party, Role};
 pub use entry::{
-    AttemptOutcome, Entry, Event, FailureReason, Gate, GateStatus, Outcome, PreflightResult,
-    TakeoverReason, Timestamp,
+    AlertKind, AttemptOutcome, Channel, Entry, Event, FailureReason, Gate, GateStatus, Outcome,
+    PreflightResult, TakeoverReason, Timestamp,
 };
 pub use summary::{CandidateState, DeploymentState, Review};
 pub use tip::{

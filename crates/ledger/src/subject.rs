@@ -4,7 +4,8 @@
 //! Words first; the ledger's own name of a reason follows in brackets, so that a line can be searched for by it.
 
 use crate::{
-    AttemptOutcome, Entry, Event, FailureReason, Gate, Outcome, PreflightResult, TakeoverReason,
+    AlertKind, AttemptOutcome, Channel, Entry, Event, FailureReason, Gate, Outcome,
+    PreflightResult, TakeoverReason,
 };
 
 /// The most characters of a subject before the deployment's id. Long texts stand whole in the entry.
@@ -168,6 +169,23 @@ impl Entry {
                     behind(detail)
                 )
             }
+            Event::Alert { kind, claim, .. } => {
+                let what = match kind {
+                    AlertKind::DeploymentFailed => "that the deployment failed",
+                    AlertKind::QueueDeep => "that the queue is deep",
+                };
+                let again = if *claim > 1 { ", once more" } else { "" };
+                format!("people are about to be told {what}{again}")
+            }
+            Event::AlertSent { channels, .. } => {
+                format!("people were told{}", ways(channels))
+            }
+            Event::AlertResolved { channels, .. } => {
+                format!("people were told that it is over{}", ways(channels))
+            }
+            Event::AuditShipped { sink, to } => {
+                format!("the ledger up to entry {to} stands at {sink}")
+            }
             Event::Unknown => "something that a newer version recorded".to_owned(),
         }
     }
@@ -188,6 +206,22 @@ fn gates_told(who: &str, gates: &[Gate]) -> String {
             failed.len(),
             failed.join(", ")
         ),
+    }
+}
+
+fn ways(channels: &[Channel]) -> String {
+    let named: Vec<String> = channels
+        .iter()
+        .map(|channel| match (channel.told, channel.detail.is_empty()) {
+            (true, true) => channel.channel.clone(),
+            (true, false) => format!("{} {}", channel.channel, channel.detail),
+            (false, _) => format!("{} failed{}", channel.channel, in_brackets(&channel.detail)),
+        })
+        .collect();
+    if named.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", named.join(", "))
     }
 }
 

@@ -11,8 +11,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AttemptOutcome, CandidateState, Day, Deployment, DeploymentState, Entry, Event, FailureReason,
-    Figures, GateStatus, Outcome, Party, PreflightResult, Review, Timestamp, Totals, days,
+    AlertState, AttemptOutcome, CandidateState, Day, Deployment, DeploymentState, Entry, Event,
+    FailureReason, Figures, GateStatus, Outcome, Party, PreflightResult, Review, Timestamp, Totals,
+    days,
 };
 
 /// The version of the tip's shape. A tip with a larger one is never overwritten. A new field that may be missing needs
@@ -57,6 +58,12 @@ pub struct Tip {
     /// What the newest judgement of the health gates came to: the gauges by service.
     #[serde(default)]
     pub gates: Vec<GateState>,
+    /// What people were alerted to, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<AlertState>,
+    /// By the fingerprint of a place that the chain is shipped to, the `seq` of the last entry that stands there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shipped: BTreeMap<String, u64>,
 }
 
 /// What a health gate came to when it was last judged.
@@ -174,6 +181,9 @@ impl Tip {
     fn apply(&mut self, entry: &Entry) {
         self.seq = entry.seq;
         self.token = self.token.max(entry.token);
+        if entry.event.is_bookkeeping() {
+            return self.keep_books(entry);
+        }
         let at = entry.at;
         let state = deployment_mut(&mut self.deployments, &entry.deployment, entry.seq);
         state.last_seq = entry.seq;
@@ -284,7 +294,13 @@ impl Tip {
                     });
                 }
             }
-            Event::Override { .. } | Event::TransferRequested { .. } | Event::Unknown => {}
+            Event::Override { .. }
+            | Event::TransferRequested { .. }
+            | Event::Alert { .. }
+            | Event::AlertSent { .. }
+            | Event::AlertResolved { .. }
+            | Event::AuditShipped { .. }
+            | Event::Unknown => {}
         }
         self.forget();
     }

@@ -234,7 +234,9 @@ impl Appender {
     /// What is still to be told of what `view` does not show, or why nothing may be told any more.
     fn drafts(&self, view: &View) -> Result<Vec<Draft>, AppenderEnd> {
         let state = view.deployment();
-        if let Some((outcome, reason, detail)) = rules::end_of(view) {
+        // The ledger's own affairs go on after a deployment's end.
+        let ends = !self.config.events.iter().all(Event::is_bookkeeping);
+        if let Some((outcome, reason, detail)) = rules::end_of(view).filter(|_| ends) {
             return Err(AppenderEnd::Finished {
                 outcome,
                 reason,
@@ -255,7 +257,7 @@ impl Appender {
         };
         let events = self.config.events.iter();
         Ok(events
-            .filter(|event| !self.is_moot(event, state))
+            .filter(|event| !self.is_moot(event, state) && !view.snapshot.tip.knows(event))
             .map(draft)
             .collect())
     }
