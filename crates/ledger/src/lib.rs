@@ -11,6 +11,7 @@ mod bookkeeping;
 mod days;
 mod deployment;
 mod entry;
+mod last;
 pub mod seconds;
 mod subject;
 mod summary;
@@ -24,6 +25,7 @@ pub use entry::{
     AlertKind, AttemptOutcome, Channel, Entry, Event, FailureReason, Gate, GateStatus, Outcome,
     PreflightResult, TakeoverReason, Timestamp,
 };
+pub use last::LastState;
 pub use summary::{CandidateState, DeploymentState, Review};
 pub use tip::{
     DEPLOYMENTS_KEPT, DETAIL_KEPT, Draft, GateState, LINES_KEPT, NONCES_KEPT, SCHEMA, Tip,

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AlertState, AttemptOutcome, CandidateState, Day, Deployment, DeploymentState, Entry, Event,
-    FailureReason, Figures, GateStatus, Outcome, Party, PreflightResult, Review, Timestamp, Totals,
-    days,
+    FailureReason, Figures, GateStatus, LastState, Outcome, Party, PreflightResult, Review,
+    Timestamp, Totals, days, last,
 };
 
 /// The version of the tip's shape. A tip with a larger one is never overwritten. A new field that may be missing needs
@@ -58,6 +58,10 @@ pub struct Tip {
     /// What the newest judgement of the health gates came to: the gauges by service.
     #[serde(default)]
     pub gates: Vec<GateState>,
+    /// What the newest deployments of every workflow and branch came to, at most [`LINES_KEPT`] of them; the one that
+    /// ended last stands last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub last: Vec<LastState>,
     /// What people were alerted to, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alerts: Vec<AlertState>,
@@ -355,6 +359,13 @@ impl Tip {
             day.took(duration);
             self.totals.duration(&entry.deployment, &party, duration);
         }
+        last::note(
+            &mut self.last,
+            &entry.deployment,
+            entry.at,
+            outcome,
+            duration,
+        );
     }
 
     /// Keeps the tip small. What went longest without a sign of life goes first, so never what the newest entry is
