@@ -9,7 +9,8 @@ use crate::{AlertKind, Entry, Event, Timestamp, Tip};
 /// How many alerts a tip remembers: as many as finished deployments. Those that are over go first.
 pub const ALERTS_KEPT: usize = 100;
 
-/// For how many places a tip remembers up to where they hold the chain; the one furthest behind goes first.
+/// For how many places a tip remembers up to where they hold the chain. A new one takes the place of the one furthest
+/// behind.
 pub const SINKS_KEPT: usize = 8;
 
 /// One alert.
@@ -105,7 +106,7 @@ impl Tip {
             }
             Event::AuditShipped { sink, to } => {
                 self.shipped.insert(sink.clone(), *to);
-                forget_a_sink(&mut self.shipped);
+                forget_a_sink(&mut self.shipped, sink);
             }
             _ => {}
         }
@@ -119,10 +120,12 @@ fn forget_an_alert(alerts: &mut Vec<AlertState>) {
     }
 }
 
-fn forget_a_sink(shipped: &mut BTreeMap<String, u64>) {
+fn forget_a_sink(shipped: &mut BTreeMap<String, u64>, newest: &str) {
     if shipped.len() > SINKS_KEPT {
         let furthest = shipped
             .iter()
+            // Else a place that starts late and ships in parts would be forgotten after each.
+            .filter(|(sink, _)| *sink != newest)
             .min_by_key(|(_, to)| **to)
             .map(|(sink, _)| sink.clone());
         if let Some(sink) = furthest {

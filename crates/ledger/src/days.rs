@@ -9,7 +9,16 @@ use crate::Timestamp;
 /// How many days a tip keeps.
 pub const DAYS_KEPT: usize = 31;
 
-/// What happened on one UTC day.
+/// How many different durations a day keeps. A day with more of them rounds all of them up to larger steps, so that a
+/// tip stays small however often is deployed.
+pub const DURATIONS_KEPT: usize = 64;
+
+/// The steps that a day's durations are rounded up to, in seconds, finest first. Each is a multiple of the one before,
+/// so that rounding again is the same as rounding once; those up to the target of 10 minutes divide it, so that no
+/// rounding carries a duration across it.
+const STEPS: [u64; 9] = [1, 5, 10, 30, 60, 300, 600, 1800, 3600];
+
+/// What happened on one UTC day. A deployment and its takeovers belong to the day of its end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Day {
     /// `2026-11-21`
@@ -18,82 +27,85 @@ pub struct Day {
     pub succeeded: u64,
     /// Deployments that ended `failed` or `never_claimed`.
     pub failed: u64,
-    /// Takeovers.
+    /// Takeovers within those deployments.
     pub failovers: u64,
     /// Deployments that ended `succeeded` after a takeover.
     pub failovers_succeeded: u64,
-    /// How many deployments took how many whole seconds: percentiles from it are exact to the second.
+    /// How many deployments took how many seconds, rounded up; at most [`DURATIONS_KEPT`] different ones.
     pub durations: BTreeMap<u64, u64>,
+    /// The durations are rounded up to multiples of this many seconds; 0 stands for whole seconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rounded_to: u64,
 }
 
-/// What the last days came to: the figures of the job summary and of the 30-day gauges (design §7, §8). A ratio of
-/// nothing is no figure.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Figures {
-    /// Deployments that ended `succeeded`, `failed` or `never_claimed`.
-    pub deployments: u64,
-    /// Of those, the share that succeeded, from 0 to 1.
-    pub success_ratio: Option<f64>,
-    /// What 95 % of the deployments took at most, from the first claim to the end, to the second (nearest rank).
-    pub duration_p95: Option<Duration>,
-    /// Of the takeovers, the share that a successful deployment came of, from 0 to 1.
-    pub failover_success_ratio: Option<f64>,
-}
-
-/// The figures of `window_days` whole UTC days, that of `now` the last. What a fast clock put into the day after counts
-/// too; what stands further ahead does not.
-pub(crate) fn figures(days: &[Day], now: Timestamp, window_days: u32) -> Figures {
-    const DAY: u64 = 24 * 60 * 60 * 1000;
-    let first = Timestamp(
-        now.0
-            .saturating_sub(u64::from(window_days.saturating_sub(1)) * DAY),
-    )
-    .day();
-    let last = Timestamp(now.0.saturating_add(DAY)).day();
-    let mut sum = Day::default();
-    for day in days
-        .iter()
-        .filter(|d| window_days > 0 && (&first..=&last).contains(&&d.day))
-    {
-        sum.succeeded += day.succeeded;
-        sum.failed += day.failed;
-        sum.failovers += day.failovers;
-        sum.failovers_succeeded += day.failovers_succeeded;
-        for (seconds, times) in &day.durations {
-            *sum.durations.entry(*seconds).or_default() += times;
-        }
-    }
-    let deployments = sum.succeeded + sum.failed;
-    Figures {
-        deployments,
-        success_ratio: ratio(sum.succeeded, deployments),
-        duration_p95: p95(&sum.durations),
-        // A takeover just before midnight may succeed just after it.
-        failover_success_ratio: ratio(sum.failovers_succeeded.min(sum.failovers), sum.failovers),
-    }
-}
-
-fn ratio(part: u64, whole: u64) -> Option<f64> {
-    (whole > 0).then(|| part as f64 / whole as f64)
-}
-
-fn p95(durations: &BTreeMap<u64, u64>) -> Option<Duration> {
-    let count: u64 = durations.values().sum();
-    let rank = (count * 95).div_ceil(100);
-    let mut below = 0;
-    durations
-        .iter()
-        .find(|(_, times)| {
-            below += *times;
-            below >= rank
-        })
-        .map(|(seconds, _)| Duration::from_secs(*seconds))
+/// Nothing is written of a day whose durations are exact to the second: nearly every day is one.
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands in a reference"
+)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Day {
     pub(crate) fn took(&mut self, duration: Duration) {
-        *self.durations.entry(duration.as_secs()).or_default() += 1;
+        let begun = u64::from(duration.subsec_nanos() > 0);
+        let seconds = duration.as_secs().saturating_add(begun);
+        self.count(seconds, 1);
+        while self.durations.len() > DURATIONS_KEPT {
+            let finest = self.rounded_to.max(1);
+            self.rounded_to = STEPS
+                .into_iter()
+                .find(|step| *step > finest)
+                .unwrap_or(finest.saturating_mul(2));
+            for (seconds, times) in std::mem::take(&mut self.durations) {
+                self.count(seconds, times);
+            }
+        }
     }
+
+    fn count(&mut self, seconds: u64, times: u64) {
+        let step = self.rounded_to.max(1);
+        let rounded = seconds.div_ceil(step).saturating_mul(step);
+        *self.durations.entry(rounded).or_default() += times;
+    }
+
+    /// Counts what happened on `other` too.
+    pub(crate) fn add(&mut self, other: &Day) {
+        self.succeeded += other.succeeded;
+        self.failed += other.failed;
+        self.failovers += other.failovers;
+        self.failovers_succeeded += other.failovers_succeeded;
+        for (seconds, times) in &other.durations {
+            *self.durations.entry(*seconds).or_default() += times;
+        }
+        self.rounded_to = self.rounded_to.max(other.rounded_to);
+    }
+}
+
+/// The `count` whole UTC days up to that of `now`, at most [`DAYS_KEPT`], oldest first; days on which nothing happened
+/// are among them. What a fast clock put into the day after counts to the last; what stands further ahead does not.
+pub(crate) fn window(days: &[Day], now: Timestamp, count: u32) -> Vec<Day> {
+    const DAY: u64 = 24 * 60 * 60 * 1000;
+    let count = u64::from(count).min(DAYS_KEPT as u64);
+    let mut window: Vec<Day> = (0..count)
+        .rev()
+        .map(|back| Day {
+            day: Timestamp(now.0.saturating_sub(back * DAY)).day(),
+            ..Day::default()
+        })
+        .collect();
+    // A clock at the very beginning or end of time has the same day more than once.
+    window.dedup_by(|a, b| a.day == b.day);
+    let after = Timestamp(now.0.saturating_add(DAY)).day();
+    for known in days {
+        let place = window.iter().position(|day| day.day == known.day);
+        let place = place.or_else(|| window.len().checked_sub(1).filter(|_| known.day == after));
+        if let Some(day) = place.and_then(|at| window.get_mut(at)) {
+            day.add(known);
+        }
+    }
+    window
 }
 
 /// The aggregate of the day of `at`, made where it is missing; days past [`DAYS_KEPT`] are dropped. A moment before
@@ -210,84 +222,104 @@ mod tests {
     }
 
     #[test]
-    fn no_deployments_have_no_figures() {
-        assert_eq!(figures(&[], at(0), 30), Figures::default());
-        assert_eq!(figures(&full(), at(0), 0), Figures::default());
-    }
-
-    #[test]
-    fn figures_are_those_of_the_window_alone() {
-        let days = full();
-        let now = at(DAYS_KEPT as i64 - 1);
-        assert_eq!(figures(&days, now, 1).deployments, 1);
-        assert_eq!(figures(&days, now, 30).deployments, 30);
-        assert_eq!(figures(&days, now, 365).deployments, DAYS_KEPT as u64);
-        assert_eq!(
-            figures(&days, at(100), 30).deployments,
-            0,
-            "what is long past is in no window"
-        );
-    }
-
-    #[test]
-    fn a_clock_far_ahead_is_in_no_window() {
+    fn a_window_has_every_day_once_also_those_on_which_nothing_happened() {
         let mut days = Vec::new();
-        of(&mut days, at(0)).succeeded = 1;
-        of(&mut days, at(1)).succeeded = 1;
-        of(&mut days, at(2)).failed = 1;
-        assert_eq!(
-            figures(&days, at(0), 30).deployments,
-            2,
-            "the day after is one of a clock that is a little fast"
-        );
-    }
-
-    #[test]
-    fn ratios_are_shares_of_what_there_was() {
-        let mut days = Vec::new();
-        *of(&mut days, at(0)) = Day {
-            succeeded: 3,
-            failed: 1,
-            failovers: 4,
-            failovers_succeeded: 1,
-            ..of(&mut Vec::new(), at(0)).clone()
-        };
-        let seen = figures(&days, at(0), 30);
-        assert_eq!(
-            (seen.success_ratio, seen.failover_success_ratio),
-            (Some(0.75), Some(0.25))
-        );
-        assert_eq!(seen.duration_p95, None);
-        of(&mut days, at(1)).failovers_succeeded = 9;
-        assert_eq!(
-            figures(&days, at(1), 30).failover_success_ratio,
-            Some(1.0),
-            "never more than all"
-        );
-    }
-
-    #[test]
-    fn the_95th_percentile_is_the_nearest_rank_over_all_days() {
-        let mut days = Vec::new();
-        for seconds in 1..=20_u64 {
-            of(&mut days, at(seconds as i64 % 3)).took(Duration::from_secs(seconds));
+        of(&mut days, at(-30)).succeeded = 1;
+        of(&mut days, at(-2)).failed = 2;
+        of(&mut days, at(0)).succeeded = 3;
+        of(&mut days, at(1)).succeeded = 4;
+        of(&mut days, at(2)).succeeded = 500;
+        for (count, named, succeeded) in
+            [(1, 1, 7), (2, 2, 7), (30, 30, 7), (31, 31, 8), (365, 31, 8)]
+        {
+            let window = window(&days, at(0), count);
+            assert_eq!(window.len(), named, "{count} days");
+            assert!(window.is_sorted_by(|a, b| a.day < b.day), "{count} days");
+            assert_eq!(window.last().map(|d| d.day.as_str()), Some("2026-11-21"));
+            let sum: u64 = window.iter().map(|d| d.succeeded).sum();
+            assert_eq!(sum, succeeded, "{count} days");
         }
-        assert_eq!(
-            figures(&days, at(2), 30).duration_p95,
-            Some(Duration::from_secs(19))
-        );
-        of(&mut days, at(0)).took(Duration::from_millis(99_999));
-        assert_eq!(
-            figures(&days, at(2), 30).duration_p95,
-            Some(Duration::from_secs(20))
-        );
-        let one = [Day {
-            durations: BTreeMap::from([(7, 1)]),
-            ..days[0].clone()
-        }];
-        assert_eq!(
-            figures(&one, at(0), 30).duration_p95,
-            Some(Duration::from_secs(7))
-        );
+        assert_eq!(window(&days, at(0), 0), []);
+    }
+
+    #[test]
+    fn a_window_begins_and_ends_with_whole_utc_days() {
+        let mut days = Vec::new();
+        let midnight = Timestamp(NOON + DAY / 2);
+        let before = Timestamp(midnight.0 - 1);
+        of(&mut days, before).failed += 1;
+        of(&mut days, midnight).succeeded += 1;
+        let counted = |now, count| {
+            let sum = |day: &Day| (day.succeeded, day.failed);
+            window(&days, now, count)
+                .iter()
+                .map(sum)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(counted(midnight, 1), [(1, 0)]);
+        assert_eq!(counted(Timestamp(midnight.0 + DAY - 1), 1), [(1, 0)]);
+        assert_eq!(counted(midnight, 2), [(0, 1), (1, 0)]);
+    }
+
+    #[test]
+    fn a_clock_at_either_end_of_time_counts_nothing_twice() {
+        for end in [Timestamp(0), Timestamp(u64::MAX)] {
+            let mut days = Vec::new();
+            of(&mut days, end).succeeded = 1;
+            let window = window(&days, end, 30);
+            assert_eq!(window.iter().map(|d| d.succeeded).sum::<u64>(), 1);
+        }
+    }
+
+    #[test]
+    fn durations_are_exact_to_the_second_as_long_as_there_are_few() {
+        let mut day = Day::default();
+        for seconds in 0..DURATIONS_KEPT as u64 {
+            day.took(Duration::from_secs(1000 + 7 * seconds));
+        }
+        assert_eq!((day.durations.len(), day.rounded_to), (DURATIONS_KEPT, 0));
+        assert!(day.durations.keys().all(|s| (s - 1000) % 7 == 0));
+        let text = serde_json::to_string(&day).expect("JSON");
+        assert!(!text.contains("rounded_to"), "{text}");
+    }
+
+    #[test]
+    fn a_duration_is_never_made_shorter_than_it_was() {
+        let mut day = Day::default();
+        for millis in [0, 1, 1000, 599_999, 600_000, 600_001] {
+            day.took(Duration::from_millis(millis));
+        }
+        let wanted = BTreeMap::from([(0, 1), (1, 2), (600, 2), (601, 1)]);
+        assert_eq!(day.durations, wanted);
+    }
+
+    #[test]
+    fn ten_thousand_deployments_of_one_day_stay_small_and_keep_their_side_of_every_target() {
+        let mut day = Day::default();
+        let seconds = |n: u64| 1 + n * 7919 % 1200;
+        for n in 0..10_000 {
+            day.took(Duration::from_secs(seconds(n)));
+        }
+        assert!(day.durations.len() <= DURATIONS_KEPT);
+        assert_eq!(day.durations.values().sum::<u64>(), 10_000);
+        assert_eq!(day.rounded_to, 30);
+        let within = |bound| (0..10_000).filter(|n| seconds(*n) <= bound).count() as u64;
+        for bound in [60, 300, 600] {
+            let kept: u64 = day.durations.range(..=bound).map(|(_, n)| n).sum();
+            assert_eq!(kept, within(bound), "at most {bound} s");
+        }
+        let size = serde_json::to_string(&day).expect("JSON").len();
+        assert!(size < 1024, "{size} bytes");
+    }
+
+    #[test]
+    fn durations_of_any_length_end_in_few_steps() {
+        let mut day = Day::default();
+        for n in 0..500 {
+            day.took(Duration::from_secs(n * 86_400));
+        }
+        day.took(Duration::MAX);
+        assert!(day.durations.len() <= DURATIONS_KEPT);
+        assert_eq!(day.durations.values().sum::<u64>(), 501);
     }
 }

@@ -11,20 +11,23 @@ mod bookkeeping;
 mod days;
 mod deployment;
 mod entry;
+mod figures;
 mod last;
 pub mod seconds;
 mod subject;
 mod summary;
+pub mod targets;
 mod tip;
 mod totals;
 
 pub use bookkeeping::{ALERTS_KEPT, AlertState, SINKS_KEPT};
-pub use days::{DAYS_KEPT, Day, Figures};
+pub use days::{DAYS_KEPT, DURATIONS_KEPT, Day};
 pub use deployment::{Deployment, Party, Role};
 pub use entry::{
     AlertKind, AttemptOutcome, Channel, Entry, Event, FailureReason, Gate, GateStatus, Outcome,
     PreflightResult, TakeoverReason, Timestamp,
 };
+pub use figures::Figures;
 pub use last::LastState;
 pub use summary::{CandidateState, DeploymentState, Review};
 pub use tip::{

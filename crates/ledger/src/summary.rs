@@ -89,6 +89,9 @@ pub struct DeploymentState {
     /// Why the last takeover happened, where one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_failover: Option<TakeoverReason>,
+    /// How many takeovers there were.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failovers: u32,
     /// The last thing heard of it is that a candidate was told to stop.
     #[serde(default, skip_serializing_if = "not")]
     pub signalled_last: bool,
@@ -113,6 +116,15 @@ pub struct DeploymentState {
 )]
 fn not(flag: &bool) -> bool {
     !flag
+}
+
+/// The same for a deployment without a takeover.
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands in a reference"
+)]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl DeploymentState {

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AlertState, AttemptOutcome, CandidateState, Day, Deployment, DeploymentState, Entry, Event,
-    FailureReason, Figures, GateStatus, LastState, Outcome, Party, PreflightResult, Review,
-    Timestamp, Totals, days, last,
+    FailureReason, GateStatus, LastState, Outcome, Party, PreflightResult, Review, Timestamp,
+    Totals, days, last,
 };
 
 /// The version of the tip's shape. A tip with a larger one is never overwritten. A new field that may be missing needs
@@ -164,12 +164,6 @@ impl Tip {
         self.newest_ran.get(&deployment.line()).copied()
     }
 
-    /// The figures of the last `window_days` UTC days, that of `now` the last; at most [`DAYS_KEPT`](crate::DAYS_KEPT)
-    /// are known.
-    pub fn figures(&self, now: Timestamp, window_days: u32) -> Figures {
-        days::figures(&self.days, now, window_days)
-    }
-
     /// How many unfinished deployments wait behind another.
     pub fn queue_depth(&self) -> usize {
         self.deployments
@@ -252,8 +246,8 @@ impl Tip {
             Event::Failover { to, reason, .. } => {
                 state.last_failover = Some(*reason);
                 state.holder = Some(to.clone());
+                state.failovers += 1;
                 self.totals.failover(to, *reason);
-                days::of(&mut self.days, at).failovers += 1;
             }
             Event::Signalled { .. } => {
                 if let Some(candidate) = own.and_then(|n| state.announced.get_mut(&n)) {
@@ -331,7 +325,7 @@ impl Tip {
             holder.boot_id.clear();
         }
         let duration = state.started_at.map(|started| entry.at.since(started));
-        let failover = state.last_failover;
+        let (failover, failovers) = (state.last_failover, state.failovers);
         // Who closes for a dead holder counts under the holder's role and group (design §7).
         let party = state
             .holder
@@ -342,6 +336,9 @@ impl Tip {
         match outcome {
             Outcome::Succeeded => {
                 day.succeeded += 1;
+                // Here and not when they happen: a takeover before midnight and its success after it stand in one day,
+                // and one that is still under way is no failure yet.
+                day.failovers += u64::from(failovers);
                 self.totals.success(&entry.deployment, &party);
                 if let Some(reason) = failover {
                     day.failovers_succeeded += 1;
@@ -350,6 +347,7 @@ impl Tip {
             }
             Outcome::Failed | Outcome::NeverClaimed => {
                 day.failed += 1;
+                day.failovers += u64::from(failovers);
                 let reason = reason.unwrap_or(FailureReason::NeverClaimed);
                 self.totals.failure(&entry.deployment, &party, reason);
             }

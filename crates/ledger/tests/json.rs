@@ -130,7 +130,9 @@ fn fields_of_a_newer_version_do_not_get_in_the_way() {
     let mut chain = Chain::default();
     chain
         .succeed(&deployment(1))
-        .say(&deployment(2), Some(primary()), chain::announced());
+        .say(&deployment(2), Some(primary()), chain::announced())
+        .say(&deployment(2), None, chain::alert("failed", 1))
+        .say(&deployment(2), None, chain::shipped("loki", 3));
     let mut value = serde_json::to_value(&chain.tip).unwrap();
     sprinkle(&mut value);
     assert_eq!(serde_json::from_value::<Tip>(value).unwrap(), chain.tip);
@@ -143,7 +145,7 @@ fn sprinkle(value: &mut Value) {
             for (name, value) in fields.iter_mut() {
                 if !matches!(
                     name.as_str(),
-                    "labels" | "durations" | "newest_ran" | "announced"
+                    "labels" | "durations" | "newest_ran" | "announced" | "shipped"
                 ) {
                     sprinkle(value);
                 }

@@ -6,7 +6,10 @@ mod chain;
 
 use std::time::Duration;
 
-use chain::{Chain, announced, attempt_finished, failover, finished, primary, secondary};
+use chain::{
+    Chain, alert, alert_resolved, alert_sent, announced, attempt_finished, failover, finished,
+    primary, secondary, shipped,
+};
 use ledger::{AttemptOutcome, Deployment, Event, FailureReason, Outcome, TakeoverReason};
 
 /// The text of a full tip of a busy lock may not be larger. A git store deflates it to a tenth.
@@ -68,6 +71,18 @@ fn a_full_tip_stays_below_96_kib() {
             _ => finished(Outcome::Succeeded, None),
         };
         chain.say(&deployment, Some(secondary()), end);
+        if run % 20 == 0 {
+            let key = format!("deployment_failed {}", deployment.id);
+            chain.say(&deployment, None, alert(&key, 1));
+            chain.say(&deployment, None, alert_sent(&key));
+            if run % 40 == 0 {
+                chain.say(&deployment, None, alert_resolved(&key));
+            }
+        }
+        for sink in 0..2 {
+            let to = chain.tip.seq;
+            chain.say(&deployment, None, shipped(&format!("{sink:016x}"), to));
+        }
     }
     // And a few that wait.
     for run in 451..=455 {
@@ -85,15 +100,47 @@ fn a_full_tip_stays_below_96_kib() {
     }
     let tip = &chain.tip;
     println!(
-        "tip {} bytes: deployments {}, nonces {}, totals {}, days {}; {:?}",
+        "tip {} bytes: deployments {}, nonces {}, totals {}, days {}, alerts {}; {:?}",
         size(tip),
         size(&tip.deployments),
         size(&tip.nonces),
         size(&tip.totals),
         size(&tip.days),
+        size(&tip.alerts),
         Duration::from_secs(chain.seconds),
     );
     assert!(size(tip) <= LARGEST, "{} bytes", size(tip));
+}
+
+#[test]
+fn what_alerts_and_shipping_add_is_bounded_however_many_there_were() {
+    let mut chain = Chain::default();
+    let mut largest = 0;
+    for run in 1..=3 * ledger::ALERTS_KEPT as u64 {
+        let deployment = deployment(run);
+        let key = format!("deployment_failed {}", deployment.id);
+        chain.say(&deployment, None, alert(&key, 1));
+        chain.say(&deployment, None, shipped(&format!("{run:016x}"), run));
+        largest = largest.max(size(&chain.tip.alerts) + size(&chain.tip.shipped));
+    }
+    println!("{largest} bytes");
+    assert_eq!(chain.tip.alerts.len(), ledger::ALERTS_KEPT);
+    assert!(largest <= 32 * 1024, "{largest} bytes");
+}
+
+#[test]
+fn the_days_of_a_lock_that_deploys_without_a_pause_stay_small() {
+    let mut chain = Chain::default();
+    for run in 0..31 * 300 {
+        let deployment = deployment(run);
+        chain.say(&deployment, Some(primary()), Event::DeploymentStarted);
+        chain.wait(1 + run * 7919 % 283);
+        let end = finished(Outcome::Succeeded, None);
+        chain.say(&deployment, Some(primary()), end);
+    }
+    let days = size(&chain.tip.days);
+    println!("{days} bytes for {} days", chain.tip.days.len());
+    assert!(days <= 32 * 1024, "{days} bytes");
 }
 
 fn size(value: &impl serde::Serialize) -> usize {

@@ -42,6 +42,11 @@ fn every_event_is_one_readable_sentence() {
         "held until a person decides (primary_unreachable): what people read",
         "deployment of v1.7 succeeded: what people read",
         "deployment of v1.7 failed, because its command failed (exit_code): what people read",
+        "people are about to be told that the deployment failed",
+        "people are about to be told that the queue is deep, once more",
+        "people were told: issue https://git.example/octo/shop/issues/7, alertmanager, webhook failed (HTTP 500), webhook failed",
+        "people were told that it is over",
+        "the ledger up to entry 41 stands at loki-3f9a",
     ];
     let subjects: Vec<String> = every_event().into_iter().map(subject).collect();
     let wanted: Vec<String> = wanted
@@ -211,6 +216,18 @@ fn no_foreign_text_breaks_the_line_or_makes_it_long() {
             outcome: Outcome::Failed,
             reason: None,
             detail: foul.clone(),
+        },
+        Event::AlertSent {
+            key: foul.clone(),
+            channels: vec![ledger::Channel {
+                channel: foul.clone(),
+                told: false,
+                detail: foul.clone(),
+            }],
+        },
+        Event::AuditShipped {
+            sink: foul.clone(),
+            to: 1,
         },
     ];
     for event in events {

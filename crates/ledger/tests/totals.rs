@@ -404,7 +404,23 @@ proptest! {
         let [_, successes, failures, durations, failovers, failover_successes, _] = counted(&chain.tip);
         prop_assert_eq!(days.iter().map(|d| d.succeeded).sum::<u64>(), successes);
         prop_assert_eq!(days.iter().map(|d| d.failed).sum::<u64>(), failures);
-        prop_assert_eq!(days.iter().map(|d| d.failovers).sum::<u64>(), failovers);
+        let judged = |e: &&Entry| {
+            matches!(e.event, Event::Failover { .. }) && chain.entries.iter().any(|end| {
+                let judged = matches!(end.event, Event::DeploymentFinished {
+                    outcome: Outcome::Succeeded | Outcome::Failed | Outcome::NeverClaimed, ..
+                });
+                let first = !chain.entries.iter().any(|other| {
+                    other.seq < end.seq && other.deployment.id == end.deployment.id
+                        && matches!(other.event, Event::DeploymentFinished { .. })
+                });
+                judged && first && end.deployment.id == e.deployment.id && e.seq < end.seq
+            })
+        };
+        prop_assert!(chain.entries.iter().filter(judged).count() as u64 <= failovers);
+        prop_assert_eq!(
+            days.iter().map(|d| d.failovers).sum::<u64>(),
+            chain.entries.iter().filter(judged).count() as u64
+        );
         prop_assert_eq!(days.iter().map(|d| d.failovers_succeeded).sum::<u64>(), failover_successes);
         prop_assert_eq!(days.iter().flat_map(|d| d.durations.values()).sum::<u64>(), durations);
         prop_assert_eq!(chain.tip.seq, chain.entries.len() as u64);

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use ledger::{
-    AttemptOutcome, Counter, Deployment, Draft, Entry, Event, FailureReason, Outcome, Party, Role,
-    TakeoverReason, Timestamp, Tip,
+    AlertKind, AttemptOutcome, Channel, Counter, Deployment, Draft, Entry, Event, FailureReason,
+    Outcome, Party, Role, TakeoverReason, Timestamp, Tip,
 };
 
 /// 2026-11-21T08:35:00Z
@@ -229,5 +229,67 @@ pub(crate) fn every_event() -> Vec<Event> {
         },
         finished(Outcome::Succeeded, None),
         finished(Outcome::Failed, Some(FailureReason::ExitCode)),
+        alert("failed octo/shop/9007/1", 1),
+        Event::Alert {
+            key: "queue".to_owned(),
+            kind: AlertKind::QueueDeep,
+            instance: "instance-2".to_owned(),
+            claim: 2,
+        },
+        Event::AlertSent {
+            key: "failed octo/shop/9007/1".to_owned(),
+            channels: channels(),
+        },
+        Event::AlertResolved {
+            key: "failed octo/shop/9007/1".to_owned(),
+            channels: Vec::new(),
+        },
+        shipped("loki-3f9a", 41),
     ]
+}
+
+pub(crate) fn alert(key: &str, claim: u32) -> Event {
+    Event::Alert {
+        key: key.to_owned(),
+        kind: AlertKind::DeploymentFailed,
+        instance: format!("instance-{claim}"),
+        claim,
+    }
+}
+
+pub(crate) fn alert_sent(key: &str) -> Event {
+    Event::AlertSent {
+        key: key.to_owned(),
+        channels: channels(),
+    }
+}
+
+pub(crate) fn alert_resolved(key: &str) -> Event {
+    Event::AlertResolved {
+        key: key.to_owned(),
+        channels: channels(),
+    }
+}
+
+pub(crate) fn shipped(sink: &str, to: u64) -> Event {
+    Event::AuditShipped {
+        sink: sink.to_owned(),
+        to,
+    }
+}
+
+/// One that took the news and can be looked at, one that took it, and two that did not.
+fn channels() -> Vec<Channel> {
+    [
+        ("issue", true, "https://git.example/octo/shop/issues/7"),
+        ("alertmanager", true, ""),
+        ("webhook", false, "HTTP 500"),
+        ("webhook", false, ""),
+    ]
+    .map(|(channel, told, detail)| Channel {
+        channel: channel.to_owned(),
+        told,
+        detail: detail.to_owned(),
+    })
+    .to_vec()
 }
