@@ -37,6 +37,14 @@ pub enum GitHubError {
         /// What to do where the thing exists: which permission is missing, and which token can have it.
         mend: String,
     },
+    /// It is there no more, or switched off: GitHub says 410 of the issues of a repository that has none.
+    #[error("use {path} at GitHub, which is switched off or gone (HTTP 410): {message}")]
+    Gone {
+        /// The path that was asked for.
+        path: String,
+        /// GitHub's own words.
+        message: String,
+    },
     /// A status that GitHub's description does not give for this request.
     #[error("make sense of GitHub's answer to {path} (HTTP {status}): {message}")]
     Unexpected {

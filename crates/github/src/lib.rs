@@ -13,6 +13,7 @@ mod client;
 mod concurrency;
 mod environment;
 mod error;
+mod issue;
 mod job;
 mod moment;
 mod pages;
@@ -31,6 +32,7 @@ pub use environment::{
     Deployment, Environment, PendingDeployment, ProtectionRule, Review, ReviewState, Reviewer,
 };
 pub use error::{GitHubError, Unknown};
+pub use issue::{Issue, IssueComment, IssueCreation, NewIssue};
 pub use job::{Conclusion, Job, Status};
 pub use rerun::{OurJob, Rerun, Unclear, rerun_kind, runs_alone};
 pub use run::{Cancel, Created, Run, RunFilter, RunStatus};

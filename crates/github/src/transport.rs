@@ -14,6 +14,7 @@ use octocrab::{
     },
 };
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{Client, GitHubError, Unknown, resource::Resource};
@@ -24,10 +25,11 @@ const RETRIES: u32 = 2;
 /// How much of a foreign text an error repeats, in characters.
 const MESSAGE: usize = 200;
 
-/// A question, or a write without a body.
-enum Method {
+/// A question, or a write.
+pub(crate) enum Method {
     Get,
     Post,
+    Patch,
 }
 
 /// An answer of GitHub's, good or bad, before it is understood.
@@ -78,11 +80,20 @@ impl Client {
         } else {
             format!("{}?{query}", self.address(what))
         };
-        let answer = self.send(Method::Get, address).await?;
+        let answer = self.send(Method::Get, address, None).await?;
+        Ok((self.written(what, &answer)?, answer.headers))
+    }
+
+    /// What a good answer holds; for a write, what was made of it.
+    pub(crate) fn written<T: DeserializeOwned>(
+        &self,
+        what: &Resource,
+        answer: &Answer,
+    ) -> Result<T, GitHubError> {
         if !answer.status.is_success() {
-            return Err(self.refused(what, &answer));
+            return Err(self.refused(what, answer));
         }
-        let read = serde_json::from_str(&answer.body).map_err(|e| {
+        answer.json().map_err(|e| {
             let detail = if answer.is_page() {
                 // A proxy or a portal that wants a login answers so, with a success.
                 format!("it is a page for people (HTTP {})", answer.status.as_u16())
@@ -90,14 +101,23 @@ impl Client {
                 self.shown(&e.to_string())
             };
             self.unknown(Unknown::Unreadable { detail })
-        })?;
-        Ok((read, answer.headers))
+        })
     }
 
     /// Sends a write without a body, once. Whatever happens, it is not sent again: who gets no answer reads back what
     /// came of it (design §11).
     pub(crate) async fn post(&self, what: &Resource) -> Result<Answer, GitHubError> {
-        let send = self.send(Method::Post, self.address(what));
+        self.write(Method::Post, what, None).await
+    }
+
+    /// As [`Client::post`], with a body.
+    pub(crate) async fn write(
+        &self,
+        method: Method,
+        what: &Resource,
+        body: Option<&Value>,
+    ) -> Result<Answer, GitHubError> {
+        let send = self.send(method, self.address(what), body);
         timeout_at(self.deadline(), send).await.map_err(|_| {
             self.unknown(Unknown::TimedOut {
                 after: self.options.deadline,
@@ -116,12 +136,18 @@ impl Client {
         format!("{}{}", self.base.path().trim_end_matches('/'), what.path())
     }
 
-    async fn send(&self, method: Method, address: String) -> Result<Answer, GitHubError> {
+    async fn send(
+        &self,
+        method: Method,
+        address: String,
+        body: Option<&Value>,
+    ) -> Result<Answer, GitHubError> {
         let crab = self.crab();
         self.count_request();
         let sent = match method {
             Method::Get => crab._get(address).await,
-            Method::Post => crab._post(address, None::<&()>).await,
+            Method::Post => crab._post(address, body).await,
+            Method::Patch => crab._patch(address, body).await,
         };
         let answer = sent.map_err(|e| self.broken(&e))?;
         let (status, headers) = (answer.status(), answer.headers().clone());
@@ -197,6 +223,7 @@ impl Client {
                 message,
                 mend: what.mend(code, headers),
             },
+            410 => GitHubError::Gone { path, message },
             status => GitHubError::Unexpected {
                 path,
                 status,
@@ -258,6 +285,11 @@ impl Client {
 }
 
 impl Answer {
+    /// The body, read as JSON.
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(&self.body)
+    }
+
     /// The `message` of GitHub's errors, else the whole text.
     fn message(&self) -> String {
         #[derive(Deserialize)]

@@ -8,8 +8,8 @@ use std::{collections::BTreeMap, fmt::Debug, path::Path, time::Duration};
 
 use chrono::{TimeZone, Utc};
 use github::{
-    BranchRule, Cancel, Client, ClientOptions, Conclusion, Created, GitHubError, Job, MemberStatus,
-    ProtectionRule, ReviewState, Reviewer, RunFilter, RunStatus, RunnerStatus, Status, Token,
+    BranchRule, Cancel, Client, ClientOptions, Conclusion, Created, GitHubError, IssueCreation, Job,
+    MemberStatus, NewIssue, ProtectionRule, ReviewState, Reviewer, RunFilter, RunStatus, RunnerStatus, Status, Token,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -23,9 +23,25 @@ struct Operation {
     path: String,
     parameters: Vec<Parameter>,
     takes_body: bool,
+    #[serde(default)]
+    body: Body,
     responses: Vec<String>,
     enums: BTreeMap<String, Vec<String>>,
     example: Value,
+}
+
+/// What a request's body may hold.
+#[derive(Default, Deserialize)]
+struct Body {
+    required: Vec<String>,
+    members: BTreeMap<String, Member>,
+}
+
+#[derive(Deserialize)]
+struct Member {
+    types: Vec<String>,
+    #[serde(default)]
+    r#enum: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -66,6 +82,30 @@ impl Parameter {
     }
 }
 
+impl Body {
+    fn judge(&self, request: &Request) {
+        assert_eq!(request.headers["content-type"], "application/json");
+        let sent: serde_json::Map<String, Value> = request.body_json().unwrap();
+        for name in &self.required {
+            assert!(sent.contains_key(name), "{name} is missing");
+        }
+        for (name, value) in &sent {
+            let member = self.members.get(name).expect(name);
+            let of_type = match value {
+                Value::String(_) => "string",
+                Value::Array(_) => "array",
+                other => panic!("{name} is {other}"),
+            };
+            assert!(member.types.iter().any(|t| t == of_type), "{name}: {value}");
+            let allowed = |word: &str| member.r#enum.iter().any(|one| one == word);
+            assert!(
+                member.r#enum.is_empty() || value.as_str().is_some_and(allowed),
+                "{name}: {value}"
+            );
+        }
+    }
+}
+
 impl Operation {
     /// The key of the list in the answer, where the answer is a list in pages; empty for a bare array.
     fn list(&self) -> Option<&str> {
@@ -96,6 +136,9 @@ impl Operation {
         let url = &request.url;
         assert_eq!(request.method.as_str(), self.method, "{url}");
         assert!(request.body.is_empty() || self.takes_body, "{url}");
+        if self.takes_body {
+            self.body.judge(request);
+        }
         let wanted: Vec<&str> = self.path.split('/').collect();
         let sent: Vec<&str> = url.path().split('/').collect();
         assert_eq!(sent.len(), wanted.len(), "{url}");
@@ -438,6 +481,50 @@ async fn questions_about_secrets_and_their_examples_are_the_descriptions() {
         assert_eq!(secrets[0].name, "GH_TOKEN");
         assert!(secrets[0].created_at < secrets[0].updated_at);
     }
+}
+
+#[tokio::test]
+async fn questions_about_issues_and_their_examples_are_the_descriptions() {
+    let open = held("list-for-repo", async |c: Client| {
+        c.open_issues("octo-org", "octo.repo", "a label").await
+    })
+    .await;
+    assert_eq!((open[0].number, open[0].open), (1347, true));
+    assert_eq!(open[0].body, "I'm having a problem with this.");
+    assert_eq!(open[0].labels, ["bug"]);
+    assert_eq!(open[0].assignees, ["octocat"]);
+    assert!(open[0].is_pull_request, "the example is one");
+    let new = NewIssue {
+        title: "Found a bug".to_owned(),
+        body: "text".to_owned(),
+        labels: vec!["bug".to_owned()],
+        assignees: vec!["octocat".to_owned()],
+    };
+    let made = held("create", async |c: Client| {
+        c.create_issue("octo-org", "octo.repo", &new).await
+    })
+    .await;
+    let IssueCreation::Created(issue) = made else {
+        panic!("{made:?}")
+    };
+    assert!(issue.html_url.ends_with("/issues/1347"));
+    let comments = held("list-comments", async |c: Client| {
+        c.issue_comments("octo-org", "octo.repo", 1347).await
+    })
+    .await;
+    assert_eq!(comments[0].body, "Me too");
+    let comment = held("create-comment", async |c: Client| {
+        c.comment_on_issue("octo-org", "octo.repo", 1347, "Me too")
+            .await
+    })
+    .await;
+    assert_eq!((comment.id, comment.body.as_str()), (1, "Me too"));
+    assert!(comment.html_url.ends_with("#issuecomment-1"));
+    let closed = held("update", async |c: Client| {
+        c.close_issue("octo-org", "octo.repo", 1347).await
+    })
+    .await;
+    assert_eq!(closed.number, 1347);
 }
 
 /// The list that a new question has to be added to, so that it is held against the description too.

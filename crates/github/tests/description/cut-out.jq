@@ -5,7 +5,8 @@
 #   jq --arg operation actions/get-workflow-run --arg release 23.0.2 -f cut-out.jq package/generated/api.github.com.json
 #
 # The file is named after the operation. `enums` holds every value that the description gives for a member of a good
-# answer, by the member's path; `links` and repositories are left out of the example.
+# answer, by the member's path; `links` and repositories are left out of the example. `body` holds the members that a
+# request's body may have, each with its types and values, and those that it must have.
 . as $description
 | def resolved: if type == "object" and has("$ref")
     then .["$ref"] | ltrimstr("#/") | split("/") as $path | $description | getpath($path) | resolved
@@ -40,4 +41,9 @@ def merged: reduce .[] as $one ({}; reduce ($one | to_entries[]) as $e (.; .[$e.
             with_entries(select(.key | (endswith("_url") and . != "html_url" and . != "run_html_url" or IN("repository", "head_repository", "_links")) | not))
           else . end))
     }
+    + if $o | has("requestBody") then
+        {body: ($o.requestBody | resolved | .content["application/json"].schema | resolved
+          | {required: (.required // []), members: (.properties | map_values(
+              {types: [.type, (.oneOf // [])[].type | select(. != null)]} + if .enum then {enum} else {} end))})}
+      else {} end
 ][0]
