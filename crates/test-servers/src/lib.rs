@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod alertmanager;
 mod deaf;
 mod docker;
 mod network;
@@ -17,6 +18,7 @@ mod redis;
 mod redis_cluster;
 mod registry;
 
+pub use alertmanager::Alertmanager;
 pub use deaf::Deaf;
 pub use docker::Docker;
 pub use network::{in_named_network, in_network};

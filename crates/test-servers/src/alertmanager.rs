@@ -1,0 +1,66 @@
+//! An Alertmanager that tells one webhook.
+
+use std::{net::SocketAddr, process::Command, time::Duration};
+
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use crate::{Process, free_port, plain_http, program};
+
+/// An Alertmanager of its own on 127.0.0.1, without a cluster.
+#[derive(Debug)]
+pub struct Alertmanager {
+    /// Its address with its base path, such as `http://127.0.0.1:1234/alerts`.
+    pub url: String,
+    process: Process,
+    _folder: TempDir,
+}
+
+impl Alertmanager {
+    /// The path that everything of it lies under.
+    pub const BASE: &str = "/alerts";
+
+    /// Starts one that tells `receiver`, an address, of every alert by itself: at once, and once more when it is over.
+    pub fn start(receiver: &str) -> Alertmanager {
+        let binary = program("prometheus-alertmanager", &[], "alertmanager");
+        let folder = TempDir::new().expect("a folder");
+        let config = folder.path().join("alertmanager.yml");
+        std::fs::write(
+            &config,
+            format!(
+                "route: {{receiver: test, group_by: ['...'], group_wait: 0s, group_interval: 1s, repeat_interval: 4h}}\n\
+                 receivers:\n- name: test\n  webhook_configs: [{{url: \"{receiver}\", send_resolved: true}}]\n"
+            ),
+        )
+        .expect("a file");
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let base = Alertmanager::BASE;
+        let mut process = Process::start(
+            Command::new(binary)
+                .arg(format!("--config.file={}", config.display()))
+                .arg(format!(
+                    "--storage.path={}",
+                    folder.path().join("data").display()
+                ))
+                .arg(format!("--web.listen-address={address}"))
+                .arg(format!("--web.external-url=http://{address}{base}"))
+                .arg("--cluster.listen-address=")
+                .arg("--log.level=warn"),
+            &folder.path().join("log"),
+        );
+        process.await_ready(Duration::from_secs(30), || {
+            plain_http::exchange(address, &format!("GET {base}/-/ready"), &[], "")
+                .is_ok_and(|answer| answer.status == 200)
+        });
+        Alertmanager {
+            url: format!("http://{address}{base}"),
+            process,
+            _folder: folder,
+        }
+    }
+
+    /// Sends a signal, such as SIGSTOP to make it hang.
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+}
