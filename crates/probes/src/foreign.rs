@@ -27,8 +27,8 @@ pub(crate) fn quoted(text: &str) -> String {
     format!("\"{}\"", piece(text))
 }
 
-/// As [`line`], with another bound.
-pub(crate) fn bounded(text: &str, most: usize) -> String {
+/// `text` in one line of at most `most` characters: control characters escaped, colours left out, and a `…` where it was cut.
+pub fn bounded(text: &str, most: usize) -> String {
     let mut shown = String::new();
     let mut length = 0;
     let mut rest = text.trim();

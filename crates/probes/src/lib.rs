@@ -12,7 +12,7 @@ pub mod registry;
 mod aside;
 pub mod command;
 pub mod dns;
-mod foreign;
+pub mod foreign;
 pub mod host;
 pub mod icmp;
 pub mod postgres;
