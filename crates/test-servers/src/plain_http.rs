@@ -10,6 +10,7 @@ use std::{
 pub(crate) struct Answer {
     pub(crate) status: u16,
     head: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
@@ -49,7 +50,7 @@ pub(crate) fn read(mut stream: impl Read + Write, text: &str) -> io::Result<Answ
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     let answer = String::from_utf8_lossy(&answer);
-    let head = answer.split("\r\n\r\n").next().unwrap_or_default();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     let status = head
         .split(' ')
         .nth(1)
@@ -58,5 +59,6 @@ pub(crate) fn read(mut stream: impl Read + Write, text: &str) -> io::Result<Answ
     Ok(Answer {
         status,
         head: head.to_owned(),
+        body: body.to_owned(),
     })
 }
