@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AlertKind, Entry, Event, Timestamp, Tip};
 
-/// How many alerts a tip remembers: as many as finished deployments. Those that are over go first.
-pub const ALERTS_KEPT: usize = 100;
+/// How many alerts a tip remembers. Those that are over go first. Whoever has the same to tell comes within the same
+/// deployment; this many failures in a row lie far behind it.
+pub const ALERTS_KEPT: usize = 50;
 
 /// For how many places a tip remembers up to where they hold the chain. A new one takes the place of the one furthest
 /// behind.
@@ -29,10 +30,10 @@ pub struct AlertState {
     /// How often somebody meant to tell it.
     pub claim: u32,
     /// People were told.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "crate::summary::not")]
     pub sent: bool,
     /// People were told that it is over.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "crate::summary::not")]
     pub resolved: bool,
 }
 

@@ -114,7 +114,7 @@ pub struct DeploymentState {
     clippy::trivially_copy_pass_by_ref,
     reason = "serde hands in a reference"
 )]
-fn not(flag: &bool) -> bool {
+pub(crate) fn not(flag: &bool) -> bool {
     !flag
 }
 

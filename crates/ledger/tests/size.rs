@@ -7,13 +7,13 @@ mod chain;
 use std::time::Duration;
 
 use chain::{
-    Chain, alert, alert_resolved, alert_sent, announced, attempt_finished, failover, finished,
-    primary, secondary, shipped,
+    Chain, alert, alert_sent, announced, attempt_finished, failover, finished, primary, secondary,
+    shipped,
 };
 use ledger::{AttemptOutcome, Deployment, Event, FailureReason, Outcome, TakeoverReason};
 
 /// The text of a full tip of a busy lock may not be larger. A git store deflates it to a tenth.
-const LARGEST: usize = 96 * 1024;
+const LARGEST: usize = 104 * 1024;
 
 /// A deployment with names as long as they are in real repositories.
 fn deployment(run: u64) -> Deployment {
@@ -33,7 +33,7 @@ fn deployment(run: u64) -> Deployment {
 }
 
 #[test]
-fn a_full_tip_stays_below_96_kib() {
+fn a_full_tip_stays_below_104_kib() {
     let mut chain = Chain::default();
     // 5 months of 3 deployments a day, every tenth with a takeover, every twentieth failed.
     for run in 1..=450 {
@@ -71,13 +71,11 @@ fn a_full_tip_stays_below_96_kib() {
             _ => finished(Outcome::Succeeded, None),
         };
         chain.say(&deployment, Some(secondary()), end);
-        if run % 20 == 0 {
+        // Of late everything failed, and nobody said that it is over.
+        if run + ledger::ALERTS_KEPT as u64 > 450 {
             let key = format!("deployment_failed {}", deployment.id);
             chain.say(&deployment, None, alert(&key, 1));
             chain.say(&deployment, None, alert_sent(&key));
-            if run % 40 == 0 {
-                chain.say(&deployment, None, alert_resolved(&key));
-            }
         }
         for sink in 0..2 {
             let to = chain.tip.seq;
@@ -98,7 +96,11 @@ fn a_full_tip_stays_below_96_kib() {
     for (n, nonce) in chain.tip.nonces.iter_mut().enumerate() {
         *nonce = format!("{n:032x}");
     }
+    for alert in &mut chain.tip.alerts {
+        alert.instance = format!("{:032x}", alert.claim);
+    }
     let tip = &chain.tip;
+    assert_eq!(tip.alerts.len(), ledger::ALERTS_KEPT);
     println!(
         "tip {} bytes: deployments {}, nonces {}, totals {}, days {}, alerts {}; {:?}",
         size(tip),
@@ -125,7 +127,7 @@ fn what_alerts_and_shipping_add_is_bounded_however_many_there_were() {
     }
     println!("{largest} bytes");
     assert_eq!(chain.tip.alerts.len(), ledger::ALERTS_KEPT);
-    assert!(largest <= 32 * 1024, "{largest} bytes");
+    assert!(largest <= 16 * 1024, "{largest} bytes");
 }
 
 #[test]
