@@ -25,7 +25,7 @@ pub use docker::Docker;
 pub use network::{in_named_network, in_network};
 pub use postgres::{Postgres, PostgresSetup};
 pub use process::{Process, free_port, program, until};
-pub use prometheus::Prometheus;
+pub use prometheus::{Prometheus, PrometheusSetup};
 pub use pushgateway::{Pushgateway, PushgatewaySetup};
 pub use redis::{Redis, RedisSetup};
 pub use redis_cluster::RedisCluster;
