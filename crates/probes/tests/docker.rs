@@ -4,6 +4,8 @@
 
 #[path = "docker/compose.rs"]
 mod compose;
+#[path = "docker/holdings.rs"]
+mod holdings;
 #[path = "http/scripted.rs"]
 mod scripted;
 #[path = "docker/scripts.rs"]

@@ -3,11 +3,8 @@
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::{DockerError, Endpoint, Version};
-use crate::{
-    foreign,
-    http::{Client, HttpError, Request, Response},
-};
+use super::{DockerError, Endpoint, Version, api};
+use crate::{foreign, http::Response};
 
 /// Which engine speaks Docker's API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,14 +35,7 @@ pub struct Daemon {
 /// # Errors
 /// Those of [`DockerError`] that concern a daemon.
 pub async fn daemon(endpoint: &Endpoint, deadline: Instant) -> Result<Daemon, DockerError> {
-    let (options, url) = endpoint.client("/version");
-    let told = async {
-        let request = Request::new("GET", &url)?;
-        Client::new(options)?.ask(&request, deadline).await
-    };
-    let response: Response = told
-        .await
-        .map_err(|error: HttpError| DockerError::of(error, endpoint))?;
+    let response = api::ask(endpoint, "/version", deadline).await?;
     read(&response, endpoint)
 }
 
@@ -68,24 +58,7 @@ fn read(response: &Response, endpoint: &Endpoint) -> Result<Daemon, DockerError>
         #[serde(default)]
         name: String,
     }
-    #[derive(Deserialize)]
-    struct Words {
-        message: String,
-    }
-    if response.status != 200 {
-        // The API's errors are JSON with a message; a web server's are not.
-        return Err(match response.json::<Words>() {
-            Ok(words) => DockerError::Refused {
-                at: endpoint.to_string(),
-                status: response.status_line(),
-                words: foreign::words(&words.message),
-            },
-            Err(_) => not_docker(response, endpoint),
-        });
-    }
-    let body: Body = response
-        .json()
-        .map_err(|_| not_docker(response, endpoint))?;
+    let body: Body = api::body(response, endpoint, "the version")?;
     let podman = body
         .components
         .unwrap_or_default()
@@ -100,16 +73,9 @@ fn read(response: &Response, endpoint: &Endpoint) -> Result<Daemon, DockerError>
         version: body
             .version
             .parse()
-            .map_err(|_| not_docker(response, endpoint))?,
+            .map_err(|_| api::not_docker(response, endpoint))?,
         api_version: foreign::words(&body.api_version),
         os: foreign::words(&body.os),
         arch: foreign::words(&body.arch),
     })
-}
-
-fn not_docker(response: &Response, endpoint: &Endpoint) -> DockerError {
-    DockerError::NotDocker {
-        at: endpoint.to_string(),
-        seen: response.outline(),
-    }
 }

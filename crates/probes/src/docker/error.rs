@@ -65,8 +65,10 @@ pub enum DockerError {
         source: HttpError,
     },
     /// The daemon refuses to tell.
-    #[error("get the version of Docker at {at}: {status}: {words}")]
+    #[error("get {what} of Docker at {at}: {status}: {words}")]
     Refused {
+        /// What was asked for: `the version`.
+        what: &'static str,
         /// The endpoint.
         at: String,
         /// Status and its words.

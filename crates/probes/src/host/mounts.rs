@@ -26,6 +26,27 @@ pub(super) fn mounts(host: &Host) -> Result<Vec<Mount>, HostError> {
         .collect())
 }
 
+/// File systems that keep files for longer than the host is up, on a disk or a server.
+const LASTING: &[&str] = &[
+    "9p", "bcachefs", "btrfs", "ceph", "cifs", "exfat", "ext2", "ext3", "ext4", "f2fs", "fuseblk",
+    "jfs", "nfs", "nfs4", "smb3", "vfat", "virtiofs", "xfs", "zfs",
+];
+
+impl Host {
+    /// Where file systems are mounted that keep files, on a disk or a server: not those of the kernel's own, of memory or
+    /// of containers. The one mounted first comes first; one that is mounted several times comes as often.
+    ///
+    /// # Errors
+    /// [`HostError::Read`]
+    pub fn mount_points(&self) -> Result<Vec<PathBuf>, HostError> {
+        Ok(mounts(self)?
+            .into_iter()
+            .filter(|mount| LASTING.contains(&mount.kind.as_str()))
+            .map(|mount| mount.point)
+            .collect())
+    }
+}
+
 /// The mount that a path lies on: the longest mount point that contains it, and of several on the same point the last,
 /// which covers the others.
 pub(super) fn containing<'a>(mounts: &'a [Mount], path: &Path) -> Option<&'a Mount> {
