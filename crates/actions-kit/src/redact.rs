@@ -58,6 +58,29 @@ pub struct Redactor {
     known: Arc<RwLock<Known>>,
 }
 
+/// A value that only its variable's name gives away must be so long: `true` and `8080` stand in many a line.
+const SHORTEST_GUESSED: usize = 6;
+
+fn is_secret(name: &str) -> bool {
+    const ANYWHERE: [&str; 9] = [
+        "TOKEN",
+        "TOKENS",
+        "SECRET",
+        "SECRETS",
+        "PASSWORD",
+        "PASSWD",
+        "PASSPHRASE",
+        "CREDENTIAL",
+        "CREDENTIALS",
+    ];
+    const LAST: [&str; 4] = ["KEY", "PAT", "PASS", "PWD"];
+    let name = name.to_ascii_uppercase();
+    let words: Vec<&str> = name.split(['_', '-', '.']).collect();
+    // `PWD` and `OLDPWD` are folders.
+    words.iter().any(|word| ANYWHERE.contains(word))
+        || (words.len() > 1 && words.last().is_some_and(|last| LAST.contains(last)))
+}
+
 #[derive(Default)]
 struct Known {
     /// The secrets as they were given.
@@ -101,6 +124,35 @@ impl Redactor {
     pub fn add_basic(&self, user: &str, password: &str) {
         if !password.is_empty() {
             self.add_value(&format!("{user}:{password}"));
+        }
+    }
+
+    /// One that knows what this one knows now, and keeps what it learns from then on to itself.
+    pub fn apart(&self) -> Self {
+        let apart = Redactor::new();
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        for value in &known.values {
+            apart.add_value(value);
+        }
+        apart
+    }
+
+    /// Learns the values of variables whose names say that they are secrets: a word of the name is `TOKEN`, `SECRET`,
+    /// `PASSWORD`, `PASSPHRASE`, `CREDENTIAL` or the like, or the last word is `KEY` or `PAT`. GitHub masks its secrets in
+    /// the log alone; what we keep of a command's output goes elsewhere. A value of several lines is learnt line by line,
+    /// too.
+    pub fn add_environment<'a>(&self, variables: impl IntoIterator<Item = (&'a str, &'a str)>) {
+        for (name, value) in variables {
+            if !is_secret(name) {
+                continue;
+            }
+            let lines = value.lines().chain([value]);
+            for part in lines
+                .map(str::trim)
+                .filter(|part| part.len() >= SHORTEST_GUESSED)
+            {
+                self.add_value(part);
+            }
         }
     }
 
@@ -323,6 +375,36 @@ mod tests {
             redactor.add(&Secret::new(*secret).expect("a secret"));
         }
         redactor
+    }
+
+    #[test]
+    fn variables_whose_names_say_so_are_learnt_and_no_others() {
+        let redactor = Redactor::new();
+        redactor.add_environment([
+            ("DB_PASSWORD", "canary-db"),
+            ("deploy_token", "canary-token"),
+            ("SSH_PRIVATE_KEY", "-----BEGIN\ncanary-line\n-----END"),
+            ("API_PASS", "yes"),
+            ("PWD", "/srv/deploy"),
+            ("KEYBOARD", "canary-none"),
+            ("REGION", "eu-west"),
+        ]);
+        for secret in ["canary-db", "canary-token", "canary-line"] {
+            assert_eq!(redactor.redact(&format!("a {secret} b")), "a *** b");
+        }
+        for open in ["/srv/deploy", "canary-none", "eu-west", "yes"] {
+            assert_eq!(redactor.redact(open), open);
+        }
+    }
+
+    #[test]
+    fn one_apart_keeps_to_itself_what_it_learns() {
+        let redactor = Redactor::new();
+        redactor.add_value("canary-one");
+        let apart = redactor.apart();
+        apart.add_value("canary-two");
+        assert_eq!(apart.redact("canary-one canary-two"), "*** ***");
+        assert_eq!(redactor.redact("canary-one canary-two"), "*** canary-two");
     }
 
     #[test]

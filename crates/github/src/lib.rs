@@ -17,6 +17,7 @@ mod issue;
 mod job;
 mod moment;
 mod pages;
+mod queue;
 mod rerun;
 mod resource;
 mod run;
@@ -34,6 +35,7 @@ pub use environment::{
 pub use error::{GitHubError, Unknown};
 pub use issue::{Issue, IssueComment, IssueCreation, NewIssue};
 pub use job::{Conclusion, Job, Status};
+pub use queue::{Queue, QueuedRun};
 pub use rerun::{OurJob, Rerun, Unclear, rerun_kind, runs_alone};
 pub use run::{Cancel, Created, Run, RunFilter, RunStatus};
 pub use runner::{Runner, RunnerGroup, RunnerStatus};

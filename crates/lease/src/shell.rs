@@ -9,7 +9,9 @@ use std::{future::Future, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 
 use crate::{
-    protocol::{Appender, Candidate, Command, Conclusion, Effect, Input, Now, Person, Watcher},
+    protocol::{
+        Alarm, Appender, Candidate, Command, Conclusion, Effect, Input, Now, Person, Watcher,
+    },
     store::{Snapshot, Store, StoreFuture},
 };
 
@@ -38,6 +40,9 @@ pub trait Hands {
 
     /// See [`Effect::Say`].
     fn say(&mut self, text: &str);
+
+    /// See [`Effect::Waiting`].
+    fn waiting(&mut self, _deployments: usize) {}
 
     /// What happened next: [`Input::Ended`], [`Input::Stuck`] or [`Input::Signal`]. Must be cancel-safe.
     fn next(&mut self) -> impl Future<Output = Input>;
@@ -107,6 +112,18 @@ impl Actor for Appender {
     }
 }
 
+impl Actor for Alarm {
+    fn step(&mut self, now: Now, nonce: &str, input: Input) -> Vec<Effect> {
+        Alarm::step(self, now, nonce, input)
+    }
+    fn wake_at(&self) -> Duration {
+        Alarm::wake_at(self)
+    }
+    fn is_over(&self) -> bool {
+        self.end().is_some()
+    }
+}
+
 /// What a task at the store came back with.
 enum Answer {
     Input(Box<Input>),
@@ -116,7 +133,7 @@ enum Answer {
     },
 }
 
-/// Runs an actor to its end. Nothing where it is over without a conclusion (a [`Person`], an [`Appender`]). Requests still under way
+/// Runs an actor to its end. Nothing where it is over without a conclusion (a [`Person`], an [`Appender`], an [`Alarm`]). Requests still under way
 /// then are dropped.
 pub async fn run<A: Actor, T: Host, H: Hands>(
     actor: &mut A,
@@ -154,6 +171,7 @@ pub async fn run<A: Actor, T: Host, H: Hands>(
                 } => hands.start(command, number, token, timeout),
                 Effect::Stop { now } => hands.stop(now),
                 Effect::Say(text) => hands.say(&text),
+                Effect::Waiting(deployments) => hands.waiting(deployments),
                 Effect::Finish(conclusion) => return Some(*conclusion),
             }
         }

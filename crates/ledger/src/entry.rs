@@ -179,6 +179,10 @@ pub enum Event {
         /// How long it ran, as far as known.
         #[serde(with = "crate::seconds", rename = "ran_seconds")]
         ran: Duration,
+        /// The last lines of its output, where it did not succeed: few, short, and without a known secret. Whoever tells a
+        /// person of the failure is on another host.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        last_lines: Vec<String>,
     },
     /// The right to deploy went from one candidate to another.
     Failover {

@@ -98,6 +98,7 @@ impl Entry {
                 outcome,
                 detail,
                 ran,
+                ..
             } => {
                 let ended = match outcome {
                     AttemptOutcome::Succeeded => "succeeded",

@@ -379,6 +379,7 @@ fn what_on_failure_and_the_command_came_to_is_known_to_the_tip() {
         outcome,
         detail: String::new(),
         ran: Duration::from_secs(3),
+        last_lines: Vec::new(),
     };
     let failed = then(Some(primary()), finished(AttemptOutcome::ExitCode));
     assert!(!state(&failed).command_done);

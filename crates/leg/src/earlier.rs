@@ -9,6 +9,12 @@ use crate::random_name;
 /// The field of the candidate file that keeps [`instance`].
 pub const INSTANCE: &str = "instance";
 
+/// The field of the candidate file that says that this leg never held the lease: nothing is its to tell.
+pub const STOOD_BY: &str = "stood_by";
+
+/// The field of the candidate file with the path of the deploy command's last lines.
+pub const COMMAND_OUTPUT: &str = "command_output";
+
 /// What an earlier baton step of this job left, where it is of this very candidate: on act the legs may share a folder.
 /// Inputs that this step was not given are taken from it.
 pub fn adopt_earlier_step(environment: &mut Environment) -> Option<CandidateFile> {

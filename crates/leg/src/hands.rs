@@ -27,6 +27,12 @@ pub enum HandsError {
     Supervisor(#[from] SupervisorError),
 }
 
+/// How many of the last lines of a command that failed stand in the ledger: whoever wakes a person is on another host.
+const LINES_RECORDED: usize = 20;
+
+/// How many characters of such a line.
+const LINE_RECORDED: usize = 200;
+
 /// The commands of a user, and where and how they run.
 #[derive(Clone, Debug, Default)]
 pub struct UserCommands {
@@ -175,6 +181,7 @@ impl<'a> CommandHands<'a> {
             outcome: AttemptOutcome::ExitCode,
             detail,
             ran: Duration::ZERO,
+            last_lines: Vec::new(),
         })
     }
 
@@ -253,6 +260,7 @@ impl<'a> CommandHands<'a> {
                 outcome: AttemptOutcome::Signal,
                 detail,
                 ran: Duration::ZERO,
+                last_lines: self.last_lines(),
             };
         };
         let (outcome, detail) = if exit.success() {
@@ -281,10 +289,23 @@ impl<'a> CommandHands<'a> {
             (AttemptOutcome::ExitCode, exit_phrase(&exit))
         };
         Ended {
+            last_lines: match outcome {
+                AttemptOutcome::Succeeded => Vec::new(),
+                _ => self.last_lines(),
+            },
             outcome,
             detail,
             ran: exit.ran,
         }
+    }
+
+    /// What the ledger keeps of the output.
+    fn last_lines(&self) -> Vec<String> {
+        let from = self.tail.len().saturating_sub(LINES_RECORDED);
+        let lines = self.tail[from..].iter();
+        lines
+            .map(|line| line.chars().take(LINE_RECORDED).collect())
+            .collect()
     }
 }
 

@@ -16,7 +16,7 @@ mod program;
 mod voice;
 
 pub use deployment::deployment;
-pub use earlier::{INSTANCE, adopt_earlier_step, instance, own_folder, temp};
+pub use earlier::{COMMAND_OUTPUT, INSTANCE, STOOD_BY, adopt_earlier_step, instance, own_folder, temp};
 pub use handed::{Carried, inherited, make_output_file, output_file};
 pub use hands::{CommandHands, HandsError, UserCommands};
 pub use host::{NoHands, ThisHost, random_name, wall};

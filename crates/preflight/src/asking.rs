@@ -8,7 +8,7 @@ use std::{
 };
 
 use actions_kit::Secret;
-use github::{Client, ClientOptions, GitHubError, ReviewState, Token};
+use github::{Client, ClientOptions, GitHubError, Queue, ReviewState, Token};
 use lease::store::Snapshot;
 use ledger::Event;
 use preflight::{
@@ -17,9 +17,7 @@ use preflight::{
     checks::{
         active::{self, Lease},
         approval::{self, Approval},
-        artifacts,
-        concurrency::{self, Queue},
-        docker, guardrails, registration, runner, secrets, separate,
+        artifacts, docker, guardrails, registration, runner, secrets, separate,
     },
     judgement::NotAsked,
 };
@@ -102,7 +100,7 @@ impl<'a> Asking<'a> {
             self.on_github(&self.client),
         ) {
             tasks.start(PATIENCE * 2, &["concurrency.active"], async move {
-                Answer::Group(concurrency::group(&client, &owner, &repo, &group, run).await)
+                Answer::Group(client.queue(&owner, &repo, &group, run).await)
             });
         }
         if self.wants("network.dns") || self.wants("network.targets") {

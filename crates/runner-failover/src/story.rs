@@ -137,6 +137,7 @@ impl Story {
                         outcome,
                         detail,
                         ran,
+                        ..
                     },
                     _,
                 ) => {
@@ -281,6 +282,7 @@ mod tests {
             outcome,
             detail: detail.to_owned(),
             ran: Duration::from_secs(ran),
+            last_lines: Vec::new(),
         };
         let events = [
             (0, &one, 0, announced("a")),

@@ -312,6 +312,7 @@ impl Candidate {
                     outcome: AttemptOutcome::Timeout,
                     detail: "no time was left to run it".to_owned(),
                     ran: Duration::ZERO,
+                    last_lines: Vec::new(),
                 };
                 let detail = ended.detail.clone();
                 self.give_up(
@@ -512,5 +513,6 @@ pub(super) fn not_run(why: &str) -> Ended {
         outcome: AttemptOutcome::Stopped,
         detail: format!("not run: {why}"),
         ran: Duration::ZERO,
+        last_lines: Vec::new(),
     }
 }

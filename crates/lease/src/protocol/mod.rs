@@ -13,6 +13,7 @@
 //! before that first send. Clocks differ by at most a tenth in rate, and D + kill <= L / 1.1 ([`crate::Timing::check`]),
 //! so the tree is dead before the standby's claim can be sent.
 
+mod alarm;
 mod appender;
 mod candidate;
 mod closer;
@@ -34,6 +35,7 @@ use std::{sync::Arc, time::Duration};
 
 use ledger::Timestamp;
 
+pub use alarm::{ALERT_UNSENT, Alarm, AlarmConfig, AlarmEnd};
 pub use appender::{Appender, AppenderConfig, AppenderEnd};
 pub use candidate::Candidate;
 pub use conclusion::{Conclusion, Verdict};
@@ -135,6 +137,8 @@ pub struct Ended {
     pub detail: String,
     /// How long it ran.
     pub ran: Duration,
+    /// The last lines of its output, where it did not succeed.
+    pub last_lines: Vec<String>,
 }
 
 /// What the gates came to.
@@ -183,6 +187,8 @@ pub enum Effect {
     },
     /// Something a person watching may want to read.
     Say(String),
+    /// So many deployments wait behind another; told by `verdict` whenever it has changed.
+    Waiting(usize),
     /// This process' part is over. Nothing follows.
     Finish(Box<Conclusion>),
 }

@@ -54,6 +54,7 @@ fn lost_attempt(record: &Record, by: Option<&Party>, token: u64) -> Option<Draft
             outcome: AttemptOutcome::Lost,
             detail: String::new(),
             ran: record.attempt.running_for,
+            last_lines: Vec::new(),
         },
     })
 }
@@ -150,6 +151,7 @@ pub(super) fn attempt_finished(record: &Record, number: u32, ended: &Ended) -> D
         outcome: ended.outcome,
         detail: ended.detail.clone(),
         ran: ended.ran,
+        last_lines: ended.last_lines.clone(),
     };
     draft(&record.deployment, &record.holder, record.token, event)
 }

@@ -24,6 +24,8 @@ pub struct Watcher {
     view: Option<View>,
     started: Option<Duration>,
     closed_it: bool,
+    /// How many deployments waited behind another when it was last told.
+    waiting: usize,
     reading: bool,
     read_sent: Option<Duration>,
     failing_since: Option<(Duration, StoreError)>,
@@ -51,6 +53,7 @@ impl Watcher {
             view: None,
             started: None,
             closed_it: false,
+            waiting: 0,
             reading: false,
             read_sent: None,
             failing_since: None,
@@ -88,6 +91,14 @@ impl Watcher {
                 }
             }
             _ => {}
+        }
+        let waiting = self
+            .view
+            .as_ref()
+            .map_or(0, |v| v.snapshot.tip.queue_depth());
+        if waiting != self.waiting {
+            self.waiting = waiting;
+            out.push(Effect::Waiting(waiting));
         }
         self.advance(now, started, nonce, &mut out);
         out

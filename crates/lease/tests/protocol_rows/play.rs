@@ -7,15 +7,15 @@ use std::{sync::Arc, time::Duration};
 use lease::{
     LockName, OnPrimaryLost, Phase, Policy, Record, Timing,
     protocol::{
-        Appender, AppenderConfig, AppenderEnd, Candidate, CandidateConfig, Command, Conclusion,
-        Effect, Ended, GatesConfig, Input, Judged, Now, Rerun, SwapAnswer, Task, Watcher,
-        WatcherConfig,
+        Alarm, AlarmConfig, AlarmEnd, Appender, AppenderConfig, AppenderEnd, Candidate,
+        CandidateConfig, Command, Conclusion, Effect, Ended, GatesConfig, Input, Judged, Now,
+        Rerun, SwapAnswer, Task, Watcher, WatcherConfig,
     },
     store::{Snapshot, StoreError, Write},
 };
 use ledger::{
-    AttemptOutcome, Deployment, Entry, Event, FailureReason, Gate, GateStatus, Outcome, Party,
-    PreflightResult, Role, TakeoverReason, Timestamp,
+    AlertKind, AttemptOutcome, Deployment, Entry, Event, FailureReason, Gate, GateStatus, Outcome,
+    Party, PreflightResult, Role, TakeoverReason, Timestamp,
 };
 
 pub(crate) fn secs(n: u64) -> Duration {
@@ -41,6 +41,7 @@ enum Actor {
     Candidate(Box<Candidate>),
     Watcher(Box<Watcher>),
     Appender(Box<Appender>),
+    Alarm(Box<Alarm>),
 }
 
 impl Actor {
@@ -49,6 +50,7 @@ impl Actor {
             Actor::Candidate(actor) => actor.wake_at(),
             Actor::Watcher(actor) => actor.wake_at(),
             Actor::Appender(actor) => actor.wake_at(),
+            Actor::Alarm(actor) => actor.wake_at(),
         }
     }
 
@@ -57,6 +59,7 @@ impl Actor {
             Actor::Candidate(actor) => actor.step(now, nonce, input),
             Actor::Watcher(actor) => actor.step(now, nonce, input),
             Actor::Appender(actor) => actor.step(now, nonce, input),
+            Actor::Alarm(actor) => actor.step(now, nonce, input),
         }
     }
 }
@@ -75,6 +78,8 @@ pub(crate) struct Leg {
     pub(crate) started: Vec<(Duration, Command, u64)>,
     pub(crate) stops: Vec<(Duration, bool)>,
     pub(crate) fed: Vec<Duration>,
+    /// How many deployments waited, whenever it was told.
+    pub(crate) waiting: Vec<usize>,
     pub(crate) end: Option<Conclusion>,
     late: Vec<(Duration, Input)>,
 }
@@ -94,6 +99,7 @@ impl Leg {
             started: Vec::new(),
             stops: Vec::new(),
             fed: Vec::new(),
+            waiting: Vec::new(),
             end: None,
             late: Vec::new(),
         }
@@ -103,12 +109,20 @@ impl Leg {
     pub(crate) fn told(&self) -> Option<&AppenderEnd> {
         match &self.actor {
             Actor::Appender(actor) => actor.end(),
-            Actor::Candidate(_) | Actor::Watcher(_) => None,
+            Actor::Candidate(_) | Actor::Watcher(_) | Actor::Alarm(_) => None,
+        }
+    }
+
+    /// How it ended, for one that has to wake a person.
+    pub(crate) fn alarm(&self) -> Option<&AlarmEnd> {
+        match &self.actor {
+            Actor::Alarm(actor) => actor.end(),
+            _ => None,
         }
     }
 
     fn goes_on(&self) -> bool {
-        self.alive && self.end.is_none() && self.told().is_none()
+        self.alive && self.end.is_none() && self.told().is_none() && self.alarm().is_none()
     }
 }
 
@@ -320,6 +334,38 @@ impl Play {
         self.tells(of, preflight(of, result), Net::Fine)
     }
 
+    /// A process that has to tell people of run `run`.
+    pub(crate) fn alarms(&mut self, run: u64, instance: &str, net: Net) -> usize {
+        let config = AlarmConfig {
+            deployment: deployment(run),
+            key: format!("run {run}"),
+            kind: AlertKind::DeploymentFailed,
+            instance: instance.to_owned(),
+            resend_after: secs(1),
+            patience: secs(30),
+            poll: secs(2),
+        };
+        let actor = Actor::Alarm(Box::new(Alarm::new(config)));
+        let index = self.legs.len();
+        self.legs.push(Leg {
+            net,
+            ..Leg::new(actor, None, deployment(run))
+        });
+        self.tell(index, Input::Tick);
+        index
+    }
+
+    /// It has told people, and says so.
+    pub(crate) fn alerted(&mut self, run: u64) {
+        let key = format!("run {run}");
+        let channels = Vec::new();
+        self.tells(
+            &config(run, 1),
+            vec![Event::AlertSent { key, channels }],
+            Net::Fine,
+        );
+    }
+
     fn enter(&mut self, actor: Actor, party: Option<Party>, deployment: Deployment) -> usize {
         self.legs.push(Leg::new(actor, party, deployment));
         let index = self.legs.len() - 1;
@@ -424,6 +470,7 @@ impl Play {
             }
             Effect::Stop { now: at_once } => self.legs[index].stops.push((now, at_once)),
             Effect::Say(_) => {}
+            Effect::Waiting(deployments) => self.legs[index].waiting.push(deployments),
             Effect::Finish(conclusion) => self.legs[index].end = Some(*conclusion),
         }
         None
@@ -471,6 +518,7 @@ impl Play {
                 outcome,
                 detail: outcome.to_string(),
                 ran,
+                last_lines: vec!["its last line".to_owned()],
             }),
         );
     }

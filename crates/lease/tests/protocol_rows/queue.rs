@@ -65,3 +65,21 @@ fn a_deployment_that_somebody_claimed_never_ends_as_never_claimed() {
         Some(Conclusion::QueueTimeout { .. })
     ));
 }
+
+#[test]
+fn a_verdict_tells_how_many_wait_whenever_it_changes_and_only_then() {
+    let mut play = Play::new();
+    play.join(config(1, 1));
+    let judge = play.watch(1);
+    play.run(10);
+    assert!(play.legs[judge].waiting.is_empty());
+    for run in 2..=5 {
+        let mut other = config(run, 1);
+        other.deployment.workflow = format!("{run}.yml");
+        play.join(other);
+        play.run(10);
+    }
+    assert_eq!(play.legs[judge].waiting, [1, 2, 3, 4]);
+    play.run(100);
+    assert_eq!(play.legs[judge].waiting.len(), 4);
+}

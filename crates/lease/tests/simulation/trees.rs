@@ -159,6 +159,7 @@ impl World {
                 outcome,
                 detail,
                 ran,
+                last_lines: Vec::new(),
             }),
         );
     }

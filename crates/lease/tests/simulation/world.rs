@@ -370,6 +370,7 @@ impl World {
                 };
                 self.kill(index, within);
             }
+            Effect::Waiting(_) => {}
             Effect::Say(text) => {
                 let name = self.hosts[index].name.clone();
                 self.say(|| format!("{name}: {text}"));

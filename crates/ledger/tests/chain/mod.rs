@@ -129,6 +129,7 @@ pub(crate) fn attempt_finished(party: Party, outcome: AttemptOutcome) -> Event {
             String::new()
         },
         ran: Duration::from_millis(62_500),
+        last_lines: Vec::new(),
     }
 }
 

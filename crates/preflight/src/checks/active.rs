@@ -1,13 +1,10 @@
 //! `concurrency.active` and `concurrency.queue`: what lease, ledger and GitHub's concurrency group say together.
 
-use github::GitHubError;
+use github::{GitHubError, Queue};
 use lease::{Phase, Record, store::Snapshot};
 use ledger::Deployment;
 
-use super::{
-    concurrency::{Queue, queue as githubs_queue},
-    unanswered::unanswered,
-};
+use super::{concurrency::queue as githubs_queue, unanswered::unanswered};
 use crate::{Finding, Part, Status};
 
 const REACH_THE_STORE: &str =
@@ -178,7 +175,7 @@ fn judge_depth(waiting: usize, most: u32) -> (Finding, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::concurrency::Other;
+    use github::QueuedRun;
 
     fn deployment(id: &str) -> Deployment {
         Deployment {
@@ -188,7 +185,7 @@ mod tests {
     }
 
     fn group(active: usize, pending: usize) -> Result<Queue, GitHubError> {
-        let other = |run_id: usize| Other {
+        let other = |run_id: usize| QueuedRun {
             run_id: run_id as u64,
             name: format!("run {run_id}"),
             url: None,

@@ -3,11 +3,8 @@
 use preflight::{
     Status,
     checks::{
-        approval::approval,
-        concurrency::{group, queue},
-        guardrails::branch_protected,
-        registration::registered,
-        secrets::age,
+        approval::approval, concurrency::queue, guardrails::branch_protected,
+        registration::registered, secrets::age,
     },
 };
 use serde_json::json;
@@ -41,7 +38,7 @@ async fn full(play: &Play, sha: Option<&str>) -> usize {
     let (job, admin) = (play.client(), play.client());
     let (labels, secrets) = (names(&["production"]), names(&["DB", "API"]));
     let (group, branch, (approved, _), age, registration) = tokio::join!(
-        group(&job, "octo", "shop", "deploy", 42),
+        job.queue("octo", "shop", "deploy", 42),
         branch_protected(&job, Some(&admin), "octo", "shop", "main", WANTED),
         approval(&job, asked(sha)),
         age(&admin, "octo", "shop", "production", &secrets, 90),

@@ -1,9 +1,7 @@
 //! GitHub's part of `concurrency.*`.
 
-use preflight::{
-    Status,
-    checks::concurrency::{Other, Queue, group, queue},
-};
+use github::{Queue, QueuedRun};
+use preflight::{Status, checks::concurrency::queue};
 use serde_json::json;
 use wiremock::{
     Mock, ResponseTemplate,
@@ -12,7 +10,7 @@ use wiremock::{
 
 use crate::play::{Play, REPO, client};
 
-fn ids(others: &[Other]) -> Vec<u64> {
+fn ids(others: &[QueuedRun]) -> Vec<u64> {
     others.iter().map(|other| other.run_id).collect()
 }
 
@@ -31,7 +29,7 @@ async fn others_in_the_group_are_counted_once_a_run_and_never_ourselves() {
         .await
         .has("/actions/concurrency_groups/deploy", body)
         .await;
-    let asked = group(&play.client(), "octo", "shop", "deploy", 42).await;
+    let asked = play.client().queue("octo", "shop", "deploy", 42).await;
     let found = asked.clone().unwrap();
     assert_eq!(
         (ids(&found.active), ids(&found.pending)),
@@ -47,12 +45,12 @@ async fn others_in_the_group_are_counted_once_a_run_and_never_ourselves() {
 #[tokio::test]
 async fn an_idle_group_has_nobody_in_it_and_one_that_cannot_be_asked_is_unknown() {
     let play = Play::start().await;
-    let asked = group(&play.client(), "octo", "shop", "deploy", 42).await;
+    let asked = play.client().queue("octo", "shop", "deploy", 42).await;
     assert_eq!(asked, Ok(Queue::default()));
     assert_eq!(queue(&asked, 0).status, Status::Pass);
     let at = format!("{REPO}/actions/concurrency_groups/deploy");
     let play = Play::start().await.answers(&at, 500, json!({})).await;
-    let asked = group(&play.client(), "octo", "shop", "deploy", 42).await;
+    let asked = play.client().queue("octo", "shop", "deploy", 42).await;
     assert_eq!(queue(&asked, 3).status, Status::Unknown);
 }
 
@@ -85,14 +83,14 @@ async fn on_an_enterprise_server_the_runs_of_our_own_workflow_are_the_queue() {
             .await;
     }
     let client = client(&format!("{}/api/v3", play.0.uri()));
-    let found = group(&client, "octo", "shop", "deploy", 42).await.unwrap();
+    let found = client.queue("octo", "shop", "deploy", 42).await.unwrap();
     assert_eq!(
         (ids(&found.active), ids(&found.pending)),
         (vec![7], vec![8])
     );
     assert!(found.guessed);
     // Where our own run is not among them, every workflow's may be in the way.
-    let found = group(&client, "octo", "shop", "deploy", 99).await.unwrap();
+    let found = client.queue("octo", "shop", "deploy", 99).await.unwrap();
     assert_eq!(
         (ids(&found.active), ids(&found.pending)),
         (vec![5, 7, 42], vec![8, 9])
