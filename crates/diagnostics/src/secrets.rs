@@ -1,0 +1,223 @@
+//! What is hidden in a bundle beside the secrets that the caller knows: a runner's log and other people's words hold
+//! secrets that no input of this step named.
+//!
+//! Responsible for the values of variables that are called like secrets, and for what looks like a token by itself. It
+//! hides rather too much: a bundle is read by people, and is no data for a program.
+
+use actions_kit::{Environment, Redactor, Secret};
+
+/// A variable whose name holds one of these is taken for a secret.
+const NAMES: &[&str] = &[
+    "TOKEN",
+    "SECRET",
+    "PASSWORD",
+    "PASSWD",
+    "PASSPHRASE",
+    "CREDENTIAL",
+    "PRIVATE",
+    "API_KEY",
+    "APIKEY",
+    "ACCESS_KEY",
+    "_KEY",
+    "_PAT",
+    "AUTH",
+    "WEBHOOK",
+    "DSN",
+];
+/// Shorter values stand in every other word.
+const SHORTEST: usize = 8;
+/// How many variables are learnt: each costs time for every line.
+const LEARNT: usize = 64;
+
+/// What tokens of well-known makers begin with.
+const BEGINNINGS: &[&str] = &[
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "glpat-",
+    "xoxb-",
+    "xoxp-",
+    "xoxa-",
+    "xapp-",
+    "AKIA",
+    "ASIA",
+    "eyJ",
+    "sk_live_",
+    "npm_",
+    "dckr_pat_",
+    "hvs.",
+];
+/// How long the rest of one is at least.
+const REST: usize = 12;
+
+/// Words that a secret follows, behind `=` or `:`; in lower case.
+const KEYS: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "api_key",
+    "api-key",
+    "apikey",
+    "access_key",
+    "accesskey",
+    "private_key",
+    "authorization",
+    "credential",
+    "credentials",
+    "signature",
+    "sig",
+];
+/// What may stand between such a word and the secret itself.
+const SCHEMES: &[&str] = &["bearer ", "basic ", "token ", "bearer: "];
+
+/// A redactor that knows the values of variables that are called like secrets.
+pub(crate) fn of(environment: &Environment) -> Redactor {
+    let redactor = Redactor::new();
+    let named = environment.iter().filter(|(name, value)| {
+        let name = name.to_ascii_uppercase();
+        value.trim().len() >= SHORTEST
+            && !value.starts_with('/')
+            && NAMES.iter().any(|part| name.contains(part))
+    });
+    for (_, value) in named.take(LEARNT) {
+        if let Ok(secret) = Secret::new(value) {
+            redactor.add(&secret);
+        }
+    }
+    redactor
+}
+
+/// `line` without what looks like a token, or stands where a password does.
+pub(crate) fn hide_tokens(line: &str) -> String {
+    let mut clean = String::with_capacity(line.len());
+    let mut rest = line;
+    let mut before: Option<char> = None;
+    while let Some(c) = rest.chars().next() {
+        let at_word = before.is_none_or(|c| !c.is_ascii_alphanumeric() && c != '_');
+        if at_word && let Some(length) = token(rest) {
+            clean.push_str("***");
+            before = Some('*');
+            rest = &rest[length..];
+            continue;
+        }
+        if let Some((kept, hidden)) = assigned(rest, before) {
+            clean.push_str(&rest[..kept]);
+            clean.push_str("***");
+            before = Some('*');
+            rest = &rest[kept + hidden..];
+            continue;
+        }
+        clean.push(c);
+        before = Some(c);
+        rest = &rest[c.len_utf8()..];
+    }
+    clean
+}
+
+fn is_token(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | '+' | '=')
+}
+
+/// How long the token is that `text` begins with.
+fn token(text: &str) -> Option<usize> {
+    let beginning = BEGINNINGS
+        .iter()
+        .find(|beginning| text.starts_with(**beginning))?;
+    let length = text.find(|c| !is_token(c)).unwrap_or(text.len());
+    (length >= beginning.len() + REST).then_some(length)
+}
+
+/// Where `text` begins with a key and a value: how long the key is with all that stands before the value, and the value.
+fn assigned(text: &str, before: Option<char>) -> Option<(usize, usize)> {
+    // Within a word only behind `_` or `-`: DB_PASSWORD, but not `tokens`.
+    if before.is_some_and(|c| c.is_ascii_alphanumeric()) {
+        return None;
+    }
+    let key = KEYS
+        .iter()
+        .filter(|key| {
+            text.get(..key.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(key))
+        })
+        .max_by_key(|key| key.len())?;
+    let behind = |from: usize| text[from..].chars().next();
+    let skip = |mut from: usize, any: &[char]| {
+        while let Some(c) = behind(from).filter(|c| any.contains(c)) {
+            from += c.len_utf8();
+        }
+        from
+    };
+    let mut at = skip(key.len(), &['"', '\'', ' ', '\\']);
+    behind(at).filter(|c| matches!(c, ':' | '='))?;
+    at = skip(at + 1, &['"', '\'', ' ', '\\']);
+    for scheme in SCHEMES {
+        if text
+            .get(at..at + scheme.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        {
+            at += scheme.len();
+            break;
+        }
+    }
+    let value = &text[at..];
+    let length = value
+        .find(|c: char| {
+            c.is_whitespace() || matches!(c, '"' | '\'' | '&' | ',' | ';' | '}' | ')' | '\\')
+        })
+        .unwrap_or(value.len());
+    // A number is a fencing token or a count; nothing at all, and what is hidden already, are no secrets.
+    let plain = value[..length]
+        .chars()
+        .all(|c| c.is_ascii_digit() || c == '*');
+    (!plain).then_some((at, length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_like_a_token_is_hidden_and_the_words_around_it_stay() {
+        for (text, clean) in [
+            ("token ghs_0123456789abcdef used", "token *** used"),
+            ("x=eyJhbGciOiJIUzI1NiJ9.e30.c2ln;", "x=***;"),
+            ("id AKIAIOSFODNN7EXAMPLE.", "id ***"),
+            ("a ghs_short one", "a ghs_short one"),
+            ("Authorization: Bearer c4nary", "Authorization: Bearer ***"),
+            (
+                r#"{"password": "c4nary", "user": "me"}"#,
+                r#"{"password": "***", "user": "me"}"#,
+            ),
+            ("DB_PASSWORD=c4nary next", "DB_PASSWORD=*** next"),
+            ("?sig=c4nary&x=1", "?sig=***&x=1"),
+            ("fencing token: 17", "fencing token: 17"),
+            ("password: ***", "password: ***"),
+            ("the tokens: many", "the tokens: many"),
+            ("a secret is", "a secret is"),
+            ("secret=", "secret="),
+            ("pässword=é token=é", "pässword=é token=***"),
+        ] {
+            assert_eq!(hide_tokens(text), clean, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_variable_that_is_called_like_a_secret_is_one() {
+        let environment = Environment::from([
+            ("DEPLOY_KEY", "canary-7f3a1"),
+            ("SSH_AUTH_SOCK", "/run/agent-sock"),
+            ("BATON_FENCING_TOKEN", "17"),
+            ("GREETING", "hello-world"),
+        ]);
+        let known = of(&environment);
+        assert_eq!(
+            known.redact("canary-7f3a1 /run/agent-sock 17 hello-world"),
+            "*** /run/agent-sock 17 hello-world"
+        );
+    }
+}
