@@ -1,11 +1,11 @@
 # The index of entry points. What each does stands in dist-scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos ci-local generate lint fmt bench dist audit mutants bootstrap clean
+.PHONY: help demo test chaos e2e-loki ci-local generate lint fmt bench dist audit mutants bootstrap clean
 # More arguments for the script behind a target: make demo ARGS=--fail
 ARGS ?=
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## watch a deployment move from a killed primary to the secondary (ARGS: --fail, --partition)
 	@dist-scripts/demo $(ARGS)
@@ -27,6 +27,9 @@ fmt: ## format the Rust sources
 
 chaos: ## seeded faults on real processes, 200 runs (BATON_CHAOS_RUNS, BATON_CHAOS_SEED)
 	@BATON_CHAOS_RUNS=$${BATON_CHAOS_RUNS:-200} dist-scripts/test -p baton-tests --test chaos -- --nocapture $(ARGS)
+
+e2e-loki: ## the audit trail in a real Loki; builds it first, which takes minutes
+	@dist-scripts/e2e-loki $(ARGS)
 
 bench: ## the times and sizes that the design promises (ARGS: names of benches)
 	@dist-scripts/bench $(ARGS)

@@ -9,6 +9,7 @@
 mod alertmanager;
 mod deaf;
 mod docker;
+mod loki;
 mod network;
 mod plain_http;
 mod postgres;
@@ -22,6 +23,7 @@ mod registry;
 pub use alertmanager::Alertmanager;
 pub use deaf::Deaf;
 pub use docker::Docker;
+pub use loki::Loki;
 pub use network::{in_named_network, in_network};
 pub use postgres::{Postgres, PostgresSetup};
 pub use process::{Process, free_port, program, until};

@@ -1,0 +1,283 @@
+//! The audit trail as a file of JSON lines.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use ledger::Entry;
+use nix::{
+    errno::Errno,
+    fcntl::{Flock, FlockArg},
+};
+use serde::Deserialize;
+
+use crate::{
+    backwards::Backwards,
+    line::{Origin, line},
+};
+
+/// How every line begins.
+const BEGINNING: &[u8] = b"{\"audit_id\":";
+/// How long another process may hold the file. It writes for milliseconds; one that is stopped must not hold up a
+/// deployment's end.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How many bytes are written at once.
+const PIECE: usize = 1 << 20;
+
+/// Why the file cannot be read or written. Texts fit "failed to …".
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FileError {
+    /// Its folder is not there. It is not made: where a mount is missing, the trail would end up beneath it.
+    #[error("find the folder of the events file, {}: {kind}", folder.display())]
+    Folder {
+        /// Which.
+        folder: PathBuf,
+        /// What the system says.
+        kind: io::ErrorKind,
+    },
+    /// What lies there is no file.
+    #[error("use {} as the events file: it is a folder, a device or a pipe", path.display())]
+    NotAFile {
+        /// Where.
+        path: PathBuf,
+    },
+    /// It does not end in a line of ours, nor in a part of one: cutting it would destroy what somebody else wrote.
+    #[error("add to {}: its last line has no end and is none of an audit trail", path.display())]
+    Foreign {
+        /// Which.
+        path: PathBuf,
+    },
+    /// Another process did not let go of it.
+    #[error("lock {}: another process held it for {} s", path.display(), after.as_secs())]
+    Busy {
+        /// Which.
+        path: PathBuf,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The system refuses.
+    #[error("{doing} {}: {kind}", path.display())]
+    Io {
+        /// `open`, `lock`, `read`, `write`.
+        doing: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        kind: io::ErrorKind,
+    },
+}
+
+/// A file that events are added to, each once, however many processes add them at the same time.
+#[derive(Clone, Debug)]
+pub struct EventsFile {
+    path: PathBuf,
+    patience: Duration,
+}
+
+/// Of a line, what tells which entry it is.
+#[derive(Deserialize)]
+struct Place {
+    audit_id: u64,
+    lock: String,
+}
+
+impl EventsFile {
+    /// The file at `path`, which need not be there yet: the first line makes it.
+    ///
+    /// # Errors
+    /// [`FileError::Folder`] and [`FileError::NotAFile`].
+    pub fn open(path: impl Into<PathBuf>) -> Result<EventsFile, FileError> {
+        let path = path.into();
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let refused = |kind| FileError::Folder {
+            folder: folder.to_owned(),
+            kind,
+        };
+        let found = folder.metadata().map_err(|error| refused(error.kind()))?;
+        if !found.is_dir() {
+            return Err(refused(io::ErrorKind::NotADirectory));
+        }
+        if path.metadata().is_ok_and(|found| !found.is_file()) {
+            return Err(FileError::NotAFile { path });
+        }
+        Ok(EventsFile {
+            path,
+            patience: PATIENCE,
+        })
+    }
+
+    /// The newest audit id of `lock` in the file, read from its end; nothing where none is there, and the caller chooses
+    /// what to begin with. A line that is not whole does not count.
+    ///
+    /// # Errors
+    /// [`FileError::Io`].
+    pub fn last(&self, lock: &str) -> Result<Option<u64>, FileError> {
+        let file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(self.refused("open", &error)),
+        };
+        let read = || {
+            let mut lines = Backwards::of(&file)?;
+            let _unfinished = lines.line()?;
+            newest(&mut lines, lock)
+        };
+        read().map_err(|error| self.refused("read", &error))
+    }
+
+    /// Adds those of `entries`, in the chain's order, that are newer than what the file holds of this lock, and says how
+    /// many those were. They are on the disk when it returns. A new file is for its owner to write and its group to
+    /// read.
+    ///
+    /// A line that a killed process left unfinished is cut off first.
+    ///
+    /// # Errors
+    /// Any of [`FileError`].
+    pub fn append(&self, entries: &[Entry], origin: &Origin) -> Result<usize, FileError> {
+        let file = self.locked()?;
+        let mut lines = Backwards::of(&file).map_err(|error| self.refused("read", &error))?;
+        let unfinished = lines
+            .line()
+            .map_err(|error| self.refused("read", &error))?
+            .unwrap_or_default();
+        let whole = self.mend(&file, &unfinished)?;
+        let last = match whole.filter(|place| place.lock == origin.lock) {
+            Some(place) => Some(place.audit_id),
+            None => {
+                newest(&mut lines, &origin.lock).map_err(|error| self.refused("read", &error))?
+            }
+        };
+        self.write(&file, entries, origin, last)
+            .map_err(|error| self.refused("write", &error))
+    }
+
+    /// Ends the last line, or cuts off what there is of it. What it says, where it only lacked its end.
+    fn mend(&self, mut file: &File, unfinished: &[u8]) -> Result<Option<Place>, FileError> {
+        // A file system that lost power may have made a file longer without writing into it.
+        let written = unfinished
+            .iter()
+            .rposition(|byte| *byte != 0)
+            .map_or(0, |at| at + 1);
+        let torn = &unfinished[..written];
+        if unfinished.is_empty() {
+            return Ok(None);
+        }
+        if torn == unfinished
+            && let Ok(place) = serde_json::from_slice(torn)
+        {
+            file.write_all(b"\n")
+                .map_err(|error| self.refused("write", &error))?;
+            return Ok(Some(place));
+        }
+        if !torn.starts_with(BEGINNING) && !BEGINNING.starts_with(torn) {
+            return Err(FileError::Foreign {
+                path: self.path.clone(),
+            });
+        }
+        file.metadata()
+            .and_then(|found| file.set_len(found.len() - unfinished.len() as u64))
+            .map_err(|error| self.refused("write", &error))?;
+        Ok(None)
+    }
+
+    fn write(
+        &self,
+        mut file: &File,
+        entries: &[Entry],
+        origin: &Origin,
+        last: Option<u64>,
+    ) -> io::Result<usize> {
+        let mut last = last.unwrap_or_default();
+        let mut added = 0;
+        let mut text = String::new();
+        for entry in entries {
+            if entry.seq <= last {
+                continue;
+            }
+            last = entry.seq;
+            added += 1;
+            text.push_str(&line(entry, origin));
+            text.push('\n');
+            if text.len() >= PIECE {
+                file.write_all(text.as_bytes())?;
+                text.clear();
+            }
+        }
+        file.write_all(text.as_bytes())?;
+        if added > 0 {
+            file.sync_data()?;
+        }
+        Ok(added)
+    }
+
+    /// The file at the path, locked against every other process that adds to it.
+    fn locked(&self) -> Result<Flock<File>, FileError> {
+        const PAUSE: Duration = Duration::from_millis(10);
+        let begun = Instant::now();
+        loop {
+            let file = OpenOptions::new()
+                .read(true)
+                .append(true)
+                .create(true)
+                .mode(0o640)
+                .open(&self.path)
+                .map_err(|error| self.refused("open", &error))?;
+            let opened = file
+                .metadata()
+                .map_err(|error| self.refused("open", &error))?;
+            if !opened.is_file() {
+                return Err(FileError::NotAFile {
+                    path: self.path.clone(),
+                });
+            }
+            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(file) => {
+                    // Log rotation may have moved it away in between.
+                    let there = self.path.metadata();
+                    if there.is_ok_and(|there| {
+                        (there.dev(), there.ino()) == (opened.dev(), opened.ino())
+                    }) {
+                        return Ok(file);
+                    }
+                }
+                Err((_file, Errno::EWOULDBLOCK | Errno::EINTR)) => {}
+                Err((_file, errno)) => return Err(self.refused("lock", &errno.into())),
+            }
+            if begun.elapsed() >= self.patience {
+                return Err(FileError::Busy {
+                    path: self.path.clone(),
+                    after: self.patience,
+                });
+            }
+            // The system has no lock with a deadline.
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    fn refused(&self, doing: &'static str, error: &io::Error) -> FileError {
+        FileError::Io {
+            doing,
+            path: self.path.clone(),
+            kind: error.kind(),
+        }
+    }
+}
+
+/// The audit id of the first of `lines` that is of `lock`; what is no line of ours is passed over.
+fn newest(lines: &mut Backwards<'_>, lock: &str) -> io::Result<Option<u64>> {
+    while let Some(line) = lines.line()? {
+        if let Ok(place) = serde_json::from_slice::<Place>(&line)
+            && place.lock == lock
+        {
+            return Ok(Some(place.audit_id));
+        }
+    }
+    Ok(None)
+}
