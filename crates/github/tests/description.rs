@@ -8,8 +8,9 @@ use std::{collections::BTreeMap, fmt::Debug, path::Path, time::Duration};
 
 use chrono::{TimeZone, Utc};
 use github::{
-    BranchRule, Cancel, Client, ClientOptions, Conclusion, Created, GitHubError, IssueCreation, Job,
-    MemberStatus, NewIssue, ProtectionRule, ReviewState, Reviewer, RunFilter, RunStatus, RunnerStatus, Status, Token,
+    BranchRule, Cancel, Client, ClientOptions, Conclusion, Created, GitHubError, IssueCreation,
+    Job, MemberStatus, NewIssue, ProtectionRule, ReviewState, Reviewer, RunFilter, RunStatus,
+    RunnerStatus, Status, Token,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
