@@ -5,7 +5,7 @@ use lease::{
     protocol::{AppenderEnd, Input, SwapAnswer},
     store::StoreError,
 };
-use ledger::{Event, Outcome, PreflightResult};
+use ledger::{AlertKind, Event, Outcome, PreflightResult};
 
 use crate::play::{Net, PRIMARY, Play, STANDBY, config, preflight, secs};
 
@@ -140,6 +140,119 @@ fn nothing_is_told_after_the_deployments_end() {
             outcome: Outcome::Succeeded,
             ..
         })
+    ));
+}
+
+fn alert(claim: u32) -> Event {
+    Event::Alert {
+        key: "failed o/r/1/1".to_owned(),
+        kind: AlertKind::DeploymentFailed,
+        instance: format!("instance-{claim}"),
+        claim,
+    }
+}
+
+fn sent() -> Event {
+    Event::AlertSent {
+        key: "failed o/r/1/1".to_owned(),
+        channels: Vec::new(),
+    }
+}
+
+fn shipped(to: u64) -> Event {
+    Event::AuditShipped {
+        sink: "loki".to_owned(),
+        to,
+    }
+}
+
+/// A deployment that has come to its end.
+fn ended() -> Play {
+    let mut play = Play::pair(|_| {});
+    play.succeeds(PRIMARY);
+    play.run(1);
+    assert_eq!(play.phase(), Phase::Succeeded);
+    play
+}
+
+#[test]
+fn the_ledgers_own_affairs_go_on_after_the_deployments_end() {
+    let mut play = ended();
+    let (record, before) = (play.record().clone(), play.chain.len());
+    let events = vec![alert(1), sent(), shipped(9)];
+    let teller = play.tells(&config(1, 1), events.clone(), Net::Fine);
+    let told: Vec<_> = play.chain[before..]
+        .iter()
+        .map(|e| e.event.clone())
+        .collect();
+    assert_eq!(told, events);
+    assert!(matches!(
+        play.legs[teller].told(),
+        Some(AppenderEnd::Done(_))
+    ));
+    assert_eq!(*play.record(), record, "the lease is as it was");
+    assert!(
+        play.store
+            .tip
+            .alert("failed o/r/1/1")
+            .is_some_and(|a| a.sent)
+    );
+    assert_eq!(play.store.tip.shipped("loki"), 9);
+}
+
+#[test]
+fn what_the_ledger_knows_of_its_own_affairs_is_left_out() {
+    let mut play = ended();
+    play.tells(&config(1, 1), vec![alert(1), shipped(9)], Net::Fine);
+    let before = play.chain.len();
+    let teller = play.tells(&config(1, 2), vec![alert(1), shipped(8)], Net::Fine);
+    assert_eq!(play.chain.len(), before, "another was first");
+    assert!(matches!(
+        play.legs[teller].told(),
+        Some(AppenderEnd::Done(_))
+    ));
+    let second = vec![alert(1), alert(2), shipped(9), shipped(10)];
+    play.tells(&config(1, 2), second, Net::Fine);
+    let told: Vec<_> = play.chain[before..]
+        .iter()
+        .map(|e| e.event.clone())
+        .collect();
+    assert_eq!(told, [alert(2), shipped(10)], "what is news is told");
+}
+
+#[test]
+fn of_two_that_mean_to_alert_at_once_one_claims_and_the_other_learns_of_it() {
+    let mut play = ended();
+    let slow = play.tells(&config(1, 1), vec![alert(1)], Net::Manual);
+    let write = play.legs[slow].outbox[0].clone();
+    let mut other = alert(1);
+    if let Event::Alert { instance, .. } = &mut other {
+        *instance = "another".to_owned();
+    }
+    play.tells(&config(1, 2), vec![other], Net::Fine);
+    let (nonce, result) = (write.nonce.clone(), play.swap(&write));
+    assert!(matches!(result, SwapAnswer::Lost));
+    play.tell(slow, Input::Swapped { nonce, result });
+    play.run(2);
+    assert_eq!(play.count(|e| matches!(e, Event::Alert { .. })), 1);
+    let Some(AppenderEnd::Done(seen)) = play.legs[slow].told() else {
+        panic!("{:?}", play.legs[slow].told());
+    };
+    let claimed = seen.tip.alert("failed o/r/1/1").unwrap();
+    assert_eq!(claimed.instance, "another", "and is told by what it sees");
+}
+
+#[test]
+fn one_event_of_the_deployment_itself_stops_a_list_at_the_end() {
+    let mut play = ended();
+    let before = play.chain.clone();
+    let mut events = vec![alert(1), shipped(9)];
+    events.extend(preflight(&config(1, 3), PreflightResult::Pass));
+    let teller = play.tells(&config(1, 3), events, Net::Fine);
+    assert_eq!(play.chain, before);
+    assert!(matches!(
+        play.legs[teller].told(),
+        Some(AppenderEnd::Finished { .. })
     ));
 }
 
