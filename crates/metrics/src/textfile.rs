@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// node_exporter runs as another user.
+/// node_exporter runs as another user. The umask has no say in it.
 const MODE: u32 = 0o644;
 
 /// Why the file was not written.
@@ -64,11 +64,10 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
         .create(true)
         .write(true)
         .truncate(true)
-        .mode(MODE)
+        .mode(0o600)
         .open(&beside)
         .and_then(|mut file| {
             file.write_all(text.as_bytes())?;
-            // The process's umask may have taken some of the mode away.
             file.set_permissions(Permissions::from_mode(MODE))
         })
         .and_then(|()| fs::rename(&beside, &target));

@@ -233,6 +233,27 @@ fn the_text_of_a_history_reads_back_as_exactly_its_totals() {
 }
 
 #[test]
+fn totals_whose_names_cannot_be_told_apart_add_up_to_one_series() {
+    let tip = of_names(&["x\0", "x\u{fffd}"]);
+    assert_text_is_the_totals(&tip);
+    let text = read(&moment(&tip), Role::Primary);
+    let [(labels, attempts)] = &text
+        .of("deployment_attempts_total")
+        .into_iter()
+        .collect::<Vec<_>>()[..]
+    else {
+        panic!("one series");
+    };
+    assert_eq!((labels["branch"].as_str(), *attempts), ("x\u{fffd}", 4.0));
+    assert_eq!(
+        text.of("deployment_duration_seconds_count")
+            .into_values()
+            .sum::<f64>(),
+        4.0
+    );
+}
+
+#[test]
 fn every_metric_of_the_list_is_in_both_texts_with_its_type_labels_and_help() {
     let tip = of_names(&["main"]);
     for role in ROLES {
