@@ -70,6 +70,8 @@ pub(crate) struct DeployMode {
 pub(crate) struct StatusMode {
     pub(crate) json: bool,
     pub(crate) watch: bool,
+    /// Everything that happened within this time, instead of how things stand.
+    pub(crate) history: Option<Duration>,
 }
 
 /// Modes `transfer` and `unlock`.
@@ -165,7 +167,16 @@ fn of_lock(
             let mode = StatusMode {
                 json: inputs.has_flag("json"),
                 watch: inputs.has_flag("watch"),
+                history: inputs.opt_duration("history"),
             };
+            if mode.watch && mode.history.is_some() {
+                wrong.push(
+                    "history",
+                    "set beside `--watch`",
+                    "what happened, or what happens from now on",
+                    "leave one of the two out",
+                );
+            }
             Some(Mode::Status(lock()?, mode))
         }
         Some("transfer") => {

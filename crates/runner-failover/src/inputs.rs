@@ -8,6 +8,7 @@ use leg::inputs;
 const DEPLOY: &[&str] = &["deploy"];
 const JUDGED: &[&str] = &["deploy", "verdict"];
 const PEOPLE: &[&str] = &["transfer", "unlock"];
+const STATUS: &[&str] = &["status"];
 const SELECT: &[&str] = &["select"];
 const PRIMARY: &[&str] = &["deploy", "select"];
 const EXPIRE: &[&str] = &["expire-approvals"];
@@ -236,6 +237,12 @@ const INPUTS: &[Input] = &[
     Input::new("on-failure", Kind::Verbatim, "A command for when every candidate failed, such as a roll-back")
         .in_modes(DEPLOY),
     Input::new("reason", Kind::Text, "Why, for the audit trail").required().in_modes(PEOPLE),
+    Input::new(
+        "history",
+        within(3600, 400 * 24),
+        "Print every event of this time, such as `30d`, instead of how things stand",
+    )
+    .in_modes(STATUS),
     inputs::admin_token(
         "**Required.** Lists the runners, which the job's own token cannot: a GitHub App's or a fine-grained personal one \
          with `administration: read`, for an organisation's runners `organization_self_hosted_runners: read`",

@@ -8,6 +8,7 @@ mod config;
 mod deploy;
 mod expire;
 mod gates;
+mod history;
 mod person;
 mod report;
 mod rerun;

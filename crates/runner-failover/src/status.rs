@@ -3,15 +3,15 @@
 use std::{fmt::Write as _, time::Duration};
 
 use actions_kit::{ExitCode, Summary, duration, markdown};
-use lease::{
-    Record,
-    store::{Snapshot, StoreError},
-};
+use lease::{Record, store::Snapshot};
 use ledger::{DeploymentState, Timestamp};
 use leg::Voice;
 use supervisor::signals::{Received, Signals};
 
-use crate::config::{Config, Lock, StatusMode};
+use crate::{
+    config::{Config, Lock, StatusMode},
+    history,
+};
 
 /// How many of the last deployments are shown.
 const SHOWN: usize = 10;
@@ -35,7 +35,7 @@ pub(crate) async fn run(
         shown = show(config, lock, mode, voice) => Ok(match shown {
             Ok(()) => ExitCode::Success,
             Err(error) => {
-                voice.error(&format!("failed to read the status: {error}"));
+                voice.error(&format!("failed to read the status: {error:#}"));
                 ExitCode::ServiceUnavailable
             }
         }),
@@ -47,13 +47,16 @@ async fn show(
     lock: &Lock,
     mode: &StatusMode,
     voice: &Voice,
-) -> Result<(), StoreError> {
+) -> anyhow::Result<()> {
     // A person waits longer than a heartbeat may.
     let patience = lock.timing.request_timeout * 3;
     let store = lock
         .place
         .open(&lock.name, patience, lock.timing.poll)
         .await?;
+    if let Some(back) = mode.history {
+        return history::show(config, lock, store.as_ref(), back, mode.json, voice).await;
+    }
     let mut before = None;
     loop {
         let snapshot = store.read().await?;
