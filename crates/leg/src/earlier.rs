@@ -15,6 +15,9 @@ pub const STOOD_BY: &str = "stood_by";
 /// The field of the candidate file with the path of the deploy command's last lines.
 pub const COMMAND_OUTPUT: &str = "command_output";
 
+/// The field of the candidate file with the path of the diagnostics' folder, where a deploy step left them.
+pub const DIAGNOSTICS: &str = "diagnostics";
+
 /// What an earlier baton step of this job left, where it is of this very candidate: on act the legs may share a folder.
 /// Inputs that this step was not given are taken from it.
 pub fn adopt_earlier_step(environment: &mut Environment) -> Option<CandidateFile> {

@@ -14,7 +14,7 @@ use supervisor::{
     signals::{Received, Signals},
 };
 
-use crate::Voice;
+use crate::{Printed, Voice};
 
 /// What this host lacks for running commands; reads after "failed to …".
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,9 @@ pub enum HandsError {
     #[error(transparent)]
     Supervisor(#[from] SupervisorError),
 }
+
+/// How many of the last lines are told on this host (design §6).
+const LINES_TOLD: usize = 200;
 
 /// How many of the last lines of a command that failed stand in the ledger: whoever wakes a person is on another host.
 const LINES_RECORDED: usize = 20;
@@ -72,6 +75,9 @@ pub struct CommandHands<'a> {
     pub received: Option<Received>,
     /// The last lines of the last command, redacted.
     pub tail: Vec<String>,
+    /// Which command was started last, and as which attempt.
+    started: Option<(Command, u32)>,
+    printed: Printed,
 }
 
 impl<'a> CommandHands<'a> {
@@ -99,6 +105,8 @@ impl<'a> CommandHands<'a> {
             waiting: VecDeque::new(),
             received: None,
             tail: Vec::new(),
+            started: None,
+            printed: Printed::default(),
         };
         if hands.commands.deploy.is_some() || hands.commands.on_failure.is_some() {
             hands.supervisor = Some(hands.launch()?);
@@ -224,7 +232,7 @@ impl<'a> CommandHands<'a> {
             }
             Event::TreeDead { killed_leftovers } => {
                 self.running = false;
-                self.keep_tail();
+                self.read_output();
                 if killed_leftovers > 0 {
                     self.voice.say(&format!(
                         "the command left {killed_leftovers} processes behind; they were ended with it"
@@ -236,18 +244,28 @@ impl<'a> CommandHands<'a> {
         }
     }
 
-    fn keep_tail(&mut self) {
-        if let Some(supervisor) = &self.supervisor {
+    /// Takes over what the command has printed so far. The end of a command does so by itself; this is for one whose
+    /// processes would not die.
+    pub fn read_output(&mut self) {
+        if let (Some(supervisor), Some((command, attempt))) = (&self.supervisor, self.started) {
             if supervisor.finish_lines() {
                 // A runner obeys commands at the beginning of a line alone: ours would be lost behind the command's.
                 self.voice.print("\n");
             }
-            let lines = supervisor.tail();
-            self.tail = lines
-                .iter()
-                .map(|line| self.redactor.redact(line).into_owned())
-                .collect();
+            self.printed.add(command, attempt, supervisor.take_lines());
+            // No more than these: who takes over waits for the record, and the record for this.
+            self.tail = self.printed.newest(LINES_TOLD, &self.redactor);
         }
+    }
+
+    /// The newest lines that the commands printed here, over all attempts; none are kept behind.
+    pub fn take_printed(&mut self) -> Printed {
+        std::mem::take(&mut self.printed)
+    }
+
+    /// Whether any command was started here: this candidate held the lease.
+    pub fn has_run(&self) -> bool {
+        self.started.is_some()
     }
 
     fn ended(&self, exit: Option<Exit>) -> Ended {
@@ -340,6 +358,7 @@ impl Hands for CommandHands<'_> {
             duration::format(timeout)
         ));
         self.timeout = timeout;
+        self.started = Some((command, number));
         self.exit = None;
         self.lost = None;
         self.running = true;

@@ -12,15 +12,19 @@ mod host;
 mod identity;
 pub mod inputs;
 mod place;
+mod printed;
 mod program;
 mod voice;
 
 pub use deployment::deployment;
-pub use earlier::{COMMAND_OUTPUT, INSTANCE, STOOD_BY, adopt_earlier_step, instance, own_folder, temp};
+pub use earlier::{
+    COMMAND_OUTPUT, DIAGNOSTICS, INSTANCE, STOOD_BY, adopt_earlier_step, instance, own_folder, temp,
+};
 pub use handed::{Carried, inherited, make_output_file, output_file};
 pub use hands::{CommandHands, HandsError, UserCommands};
 pub use host::{NoHands, ThisHost, random_name, wall};
 pub use identity::{lock, number, party};
 pub use place::Place;
+pub use printed::{OutputLine, Printed};
 pub use program::{Configuration, program};
 pub use voice::Voice;

@@ -8,11 +8,12 @@ use lease::{
     protocol::{Candidate, CandidateConfig, Conclusion},
     shell,
 };
-use leg::{Carried, CommandHands, ThisHost, UserCommands, Voice};
+use leg::{Carried, CommandHands, Printed, ThisHost, UserCommands, Voice};
 
 use crate::{
-    closing,
+    closing, command_output,
     config::{Config, DeployMode, Lock},
+    diagnosing::{self, End},
     report::{self, About, Report},
     rerun, results,
     story::Story,
@@ -83,20 +84,28 @@ pub(crate) async fn run(
     {
         Ok(store) => store,
         Err(error) => {
-            return Ok(tell(
-                config,
-                mode,
-                &report::store_lost(&error.to_string()),
-                &Story::default(),
-                &[],
-                voice,
-            ));
+            let (report, story) = (report::store_lost(&error.to_string()), Story::default());
+            file.other.insert(leg::STOOD_BY.to_owned(), true.into());
+            write_candidate_file(&file, config, mode, voice);
+            let code = tell(config, mode, &report, &story, &[], true, voice);
+            let end = End {
+                report: &report,
+                story: &story,
+                last_lines: &[],
+            };
+            leave_diagnostics(config, lock, mode, &end, &mut file, voice).await;
+            return Ok(code);
         }
     };
     let mut actor = Candidate::new(candidate);
     let conclusion = shell::run(&mut actor, &store, timing.poll, &ThisHost, &mut hands).await;
     let conclusion = conclusion.context("come to a conclusion")?;
+    // What processes that would not die have printed is told too.
+    hands.read_output();
     let (received, tail) = (hands.received, std::mem::take(&mut hands.tail));
+    let has_run = hands.has_run();
+    let carried = has_run || carried(&conclusion);
+    let printed = hands.take_printed();
     hands.close().await;
     let id = &mode.candidate.deployment.id;
     let hurried = matches!(
@@ -125,12 +134,78 @@ pub(crate) async fn run(
             mode.deployed_locks.clone().into(),
         );
     }
+    file.other
+        .insert(leg::STOOD_BY.to_owned(), (!carried).into());
     write_candidate_file(&file, config, mode, voice);
-    let code = tell(config, mode, &report, &story, &tail, voice);
+    let due = diagnosing::is_due(&conclusion, &report, carried);
+    let code = tell(config, mode, &report, &story, &tail, due, voice);
+    // Nobody waits for the rest: it takes a while, and a runner that stops meanwhile loses nothing else.
+    if has_run {
+        leave_output(&printed, config, mode, &mut file, voice);
+    }
+    if due {
+        let end = End {
+            report: &report,
+            story: &story,
+            last_lines: &tail,
+        };
+        leave_diagnostics(config, lock, mode, &end, &mut file, voice).await;
+    }
     if report.whole_story && !hurried {
         let _late = tokio::time::timeout(TIDY_WITHIN, store.tidy()).await;
     }
     Ok(code)
+}
+
+/// Whether a candidate that started no command carried the deployment all the same, or wrote its end: its numbers are
+/// nobody else's to tell.
+fn carried(conclusion: &Conclusion) -> bool {
+    matches!(
+        conclusion,
+        Conclusion::Proceed { .. }
+            | Conclusion::HandedOver { .. }
+            | Conclusion::LostLease { .. }
+            | Conclusion::Over { by_me: true, .. }
+            | Conclusion::Signalled { held: true, .. }
+    )
+}
+
+/// The command's output, for a later step that ships it.
+fn leave_output(
+    printed: &Printed,
+    config: &Config,
+    mode: &DeployMode,
+    file: &mut CandidateFile,
+    voice: &Voice,
+) {
+    let path = command_output::path(&mode.temp);
+    match command_output::leave(&path, &printed.of_deploy(&config.redactor)) {
+        Ok(()) => {
+            let path = path.display().to_string();
+            file.other
+                .insert(leg::COMMAND_OUTPUT.to_owned(), path.into());
+            write_candidate_file(file, config, mode, voice);
+        }
+        Err(error) => voice.warning(&format!(
+            "failed to leave the command's output in {}: {error}",
+            path.display()
+        )),
+    }
+}
+
+async fn leave_diagnostics(
+    config: &Config,
+    lock: &Lock,
+    mode: &DeployMode,
+    end: &End<'_>,
+    file: &mut CandidateFile,
+    voice: &Voice,
+) {
+    if let Some(path) = diagnosing::leave(config, lock, mode, end, voice).await {
+        let path = path.display().to_string();
+        file.other.insert(leg::DIAGNOSTICS.to_owned(), path.into());
+        write_candidate_file(file, config, mode, voice);
+    }
 }
 
 /// Whether another step of this job may deploy the same once more: this one came to nothing and changed nothing.
@@ -203,12 +278,16 @@ fn tell(
     report: &Report,
     story: &Story,
     tail: &[String],
+    diagnostics_follow: bool,
     voice: &Voice,
 ) -> ExitCode {
     let mut outputs = Outputs::new();
     outputs
         .set("outcome", report.outcome.clone())
         .set("proceed", report.proceed.to_string());
+    if !diagnostics_follow {
+        outputs.set(diagnosing::OUTPUT, "");
+    }
     story.outputs(&mode.candidate.deployment.id, &mut outputs);
     let output_file = output_path(mode);
     outputs.set(

@@ -115,6 +115,12 @@ pub const TABLE: Table = Table {
             help: "what the command wrote to the file `$BATON_OUTPUT` as `name=value` lines, as a JSON object",
         },
         Output {
+            name: "diagnostics",
+            help: "of `deploy`: a folder with what this host looked like after it failed to carry the deployment out \
+                   (`diagnostics.json` and `diagnostics.txt`, without secrets); empty where nothing failed here, or the step \
+                   was told to stop",
+        },
+        Output {
             name: "runs-on",
             help: "of `select`: what a job's `runs-on` takes through `fromJSON`, an array of labels or an object with \
                    `group` and `labels`",

@@ -4,8 +4,10 @@
 //! `lease` crate's, the processes the `supervisor`'s.
 
 mod closing;
+mod command_output;
 mod config;
 mod deploy;
+mod diagnosing;
 mod expire;
 mod gates;
 mod history;

@@ -121,6 +121,10 @@ impl Output {
     pub(crate) fn tail(&self) -> Vec<String> {
         lock(&self.shared.tail).lines()
     }
+
+    pub(crate) fn take_lines(&self) -> Vec<String> {
+        lock(&self.shared.tail).take()
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

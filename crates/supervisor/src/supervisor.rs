@@ -277,6 +277,12 @@ impl Supervisor {
         self.output.tail()
     }
 
+    /// Every finished line since the last call that is still kept, both streams together, oldest first: the newest 2,000,
+    /// at most 1 MiB, each cut at 4 KiB. They are kept no longer, not for [`Supervisor::tail`] either.
+    pub fn take_lines(&self) -> Vec<String> {
+        self.output.take_lines()
+    }
+
     /// Ends what the command left in mid-line, in the lines that [`Supervisor::tail`] keeps, and tells whether it left
     /// any: then whatever is written to our own output next must begin with a line end. For when the tree is dead.
     pub fn finish_lines(&self) -> bool {

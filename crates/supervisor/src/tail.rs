@@ -2,8 +2,12 @@
 
 use std::collections::VecDeque;
 
-/// How many lines are kept (design §6).
-const LINES: usize = 200;
+/// How many lines are kept, for whoever ships a command's output.
+const LINES: usize = 2000;
+/// How many bytes of them.
+const BYTES: usize = 1 << 20;
+/// How many lines are told for the incident (design §6).
+const TOLD: usize = 200;
 /// How much of a kept line is kept, in bytes.
 const KEPT: usize = 4 << 10;
 /// How much of a line an observer sees, in bytes: enough for a masked certificate chain or key store.
@@ -13,6 +17,8 @@ const SEEN: usize = 64 << 10;
 #[derive(Debug, Default)]
 pub(crate) struct Tail {
     lines: VecDeque<Vec<u8>>,
+    /// How many bytes `lines` hold.
+    bytes: usize,
     /// The unfinished line of each stream.
     open: [Vec<u8>; 2],
 }
@@ -58,14 +64,19 @@ impl Tail {
     }
 
     fn keep(&mut self, line: &[u8]) {
+        let line = &line[..line.len().min(KEPT)];
         // The oldest line's memory becomes the newest's: a million lines cost no million allocations.
-        let mut kept = if self.lines.len() < LINES {
-            Vec::new()
-        } else {
-            self.lines.pop_front().unwrap_or_default()
-        };
+        let mut kept = Vec::new();
+        while self.lines.len() >= LINES || self.bytes + line.len() > BYTES {
+            let Some(oldest) = self.lines.pop_front() else {
+                break;
+            };
+            self.bytes -= oldest.len();
+            kept = oldest;
+        }
         kept.clear();
-        kept.extend_from_slice(&line[..line.len().min(KEPT)]);
+        kept.extend_from_slice(line);
+        self.bytes += kept.len();
         self.lines.push_back(kept);
     }
 
@@ -76,14 +87,28 @@ impl Tail {
             .iter()
             .filter(|line| !line.is_empty())
             .map(|line| &line[..line.len().min(KEPT)]);
-        let all: Vec<&[u8]> = self.lines.iter().map(Vec::as_slice).chain(open).collect();
-        all[all.len().saturating_sub(LINES)..]
+        let finished = self.lines.len().saturating_sub(TOLD);
+        let all: Vec<&[u8]> = self
+            .lines
+            .range(finished..)
+            .map(Vec::as_slice)
+            .chain(open)
+            .collect();
+        all[all.len().saturating_sub(TOLD)..]
             .iter()
-            .map(|line| {
-                String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).into_owned()
-            })
+            .map(|line| text(line))
             .collect()
     }
+
+    /// Every finished line that is kept, at most 2,000 lines and 1 MiB, oldest first, and keeps them no longer.
+    pub(crate) fn take(&mut self) -> Vec<String> {
+        self.bytes = 0;
+        self.lines.drain(..).map(|line| text(&line)).collect()
+    }
+}
+
+fn text(line: &[u8]) -> String {
+    String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).into_owned()
 }
 
 #[cfg(test)]
@@ -109,7 +134,40 @@ mod tests {
     }
 
     #[test]
-    fn the_last_200_lines_are_kept_in_order() {
+    fn two_thousand_lines_are_kept_and_handed_over_once() {
+        let mut tail = Tail::default();
+        for n in 0..5000 {
+            push(&mut tail, 0, format!("line {n}\n").as_bytes());
+        }
+        push(&mut tail, 1, b"half");
+        let lines = tail.take();
+        assert_eq!(lines.len(), 2000);
+        assert_eq!(
+            (lines[0].as_str(), lines[1999].as_str()),
+            ("line 3000", "line 4999")
+        );
+        assert!(tail.finish_lines());
+        assert_eq!(tail.take(), ["half"]);
+        assert_eq!(tail.take(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn long_lines_are_kept_up_to_a_mebibyte_in_all() {
+        let mut tail = Tail::default();
+        for _ in 0..3 {
+            for _ in 0..600 {
+                push(&mut tail, 0, format!("{}\n", "x".repeat(9000)).as_bytes());
+            }
+            push(&mut tail, 0, &b"short\n".repeat(100));
+            let lines = tail.take();
+            let bytes: usize = lines.iter().map(String::len).sum();
+            assert!((BYTES - 2 * KEPT..=BYTES).contains(&bytes), "{bytes}");
+            assert_eq!(lines[lines.len() - 1], "short");
+        }
+    }
+
+    #[test]
+    fn the_last_200_lines_are_told_in_order() {
         let mut tail = Tail::default();
         for n in 0..1000 {
             push(&mut tail, 0, format!("line {n}\n").as_bytes());
