@@ -22,9 +22,9 @@ use crate::{CONTENT_TYPE, Group};
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// A refusal is a line; nothing else of an answer is read.
 const BODY_LIMIT: usize = 64 * 1024;
-/// How many characters of a refusal are shown of its beginning, and of its end: there stands the reason, behind the
-/// labels of the series that it is about.
-const SHOWN: usize = 100;
+/// How many characters of a refusal are shown of its beginning, where the metric's name stands, and of its end, where the
+/// reason stands; between are the labels of the series that it is about.
+const SHOWN: (usize, usize) = (150, 80);
 
 /// A Pushgateway. It prints without credentials.
 #[derive(Clone)]
@@ -298,14 +298,18 @@ fn said(response: &Response, redactor: &Redactor) -> Option<String> {
         words.push('…');
     }
     let clean: Vec<char> = redactor.redact(&words).chars().collect();
-    let shown = if clean.len() <= 2 * SHOWN {
+    let (first, last) = SHOWN;
+    let shown = if clean.len() <= first + last {
         clean.into_iter().collect()
     } else {
-        let (first, rest) = clean.split_at(SHOWN);
-        let last = &rest[rest.len() - SHOWN..];
-        first.iter().chain(&['…']).chain(last).collect::<String>()
+        let last = &clean[clean.len() - last..];
+        clean[..first]
+            .iter()
+            .chain(&['…'])
+            .chain(last)
+            .collect::<String>()
     };
     // Escapes may make it longer.
-    let shown = foreign::bounded(&shown, 3 * SHOWN);
+    let shown = foreign::bounded(&shown, 300);
     (!shown.is_empty()).then_some(shown)
 }

@@ -257,7 +257,8 @@ async fn a_refusal_is_told_in_the_gateways_own_words_and_changes_nothing() {
     for (text, said) in [
         (
             "# TYPE deployment_attempts_total gauge\ndeployment_attempts_total 1\n",
-            "is not a COUNTER",
+            // Which of the two it names is chance.
+            "} is not a ",
         ),
         ("x{ 1\n", "text format parsing error in line 1"),
         (
@@ -276,6 +277,12 @@ async fn a_refusal_is_told_in_the_gateways_own_words_and_changes_nothing() {
             "{shown}"
         );
     }
+    let text = "# TYPE deployment_attempts_total gauge\ndeployment_attempts_total 1\n";
+    let error = gateway.put(&other, text, soon()).await.unwrap_err();
+    assert!(
+        error.to_string().contains("\"deployment_attempts_total\""),
+        "the metric is named: {error}"
+    );
     assert_eq!(held(&server), expected(&subject(), &tip));
 }
 
@@ -382,7 +389,8 @@ async fn a_gateway_with_its_own_authority_and_a_user_is_pushed_to_with_both_alon
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
+// On one thread, as the binaries run: on several, the connection may come back a moment after its answer.
+#[tokio::test]
 async fn both_groups_go_over_one_connection() {
     let server = Pushgateway::start();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -399,8 +407,10 @@ async fn both_groups_go_over_one_connection() {
     });
     let gateway = Gateway::new(&format!("http://{between}"), None, None).unwrap();
     let tip = of_names(&["main"]);
-    put(&gateway, &subject(), &tip).await.unwrap();
-    task.abort();
+    for _ in 0..20 {
+        put(&gateway, &subject(), &tip).await.unwrap();
+    }
     assert_eq!(seen.load(Ordering::SeqCst), 1);
+    task.abort();
     assert_eq!(held(&server), expected(&subject(), &tip));
 }
