@@ -104,7 +104,7 @@ pub(crate) async fn run(
     hands.read_output();
     let (received, tail) = (hands.received, std::mem::take(&mut hands.tail));
     let has_run = hands.has_run();
-    let carried = has_run || carried(&conclusion);
+    let carried_it = has_run || carried_without_running(&conclusion);
     let printed = hands.take_printed();
     hands.close().await;
     let id = &mode.candidate.deployment.id;
@@ -135,9 +135,9 @@ pub(crate) async fn run(
         );
     }
     file.other
-        .insert(leg::STOOD_BY.to_owned(), (!carried).into());
+        .insert(leg::STOOD_BY.to_owned(), (!carried_it).into());
     write_candidate_file(&file, config, mode, voice);
-    let due = diagnosing::is_due(&conclusion, &report, carried);
+    let due = diagnosing::is_due(&conclusion, &report, carried_it);
     let code = tell(config, mode, &report, &story, &tail, due, voice);
     // Nobody waits for the rest: it takes a while, and a runner that stops meanwhile loses nothing else.
     if has_run {
@@ -159,7 +159,7 @@ pub(crate) async fn run(
 
 /// Whether a candidate that started no command carried the deployment all the same, or wrote its end: its numbers are
 /// nobody else's to tell.
-fn carried(conclusion: &Conclusion) -> bool {
+fn carried_without_running(conclusion: &Conclusion) -> bool {
     matches!(
         conclusion,
         Conclusion::Proceed { .. }
