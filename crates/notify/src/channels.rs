@@ -35,6 +35,11 @@ impl Channels {
         self.alertmanager.is_none() && self.webhook.is_none() && self.incident.is_none()
     }
 
+    /// What is taken out of everything that is told.
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
     /// Tells people, by every way at once, until `deadline`. What may pass is tried again; telling the same key again
     /// tells nobody twice. One entry for each way, in the order Alertmanager, webhook, issue.
     pub async fn tell(&self, news: &News, deadline: Instant) -> Vec<Channel> {

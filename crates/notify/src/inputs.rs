@@ -23,7 +23,8 @@ pub const ALERTMANAGER_AUTH: Input = Input::new(
 /// The webhook's address.
 pub const WEBHOOK_URL: Input = Input::new(
     "webhook-url",
-    WEB,
+    // A secret's kind cannot be judged without showing it; it is judged where it is read.
+    Kind::Text,
     "A webhook that is told: a POST of JSON with `text` as Slack and Mattermost read it, and every fact in a field of its own",
 )
 .secret();

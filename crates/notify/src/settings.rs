@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use actions_kit::{GitHubContext, Parsed, Redactor, Secret, WrongInputs};
 use github::{Client, ClientOptions, Token};
-use probes::http::{Credentials, Roots};
+use probes::http::{Credentials, Request, Roots};
 
 use crate::{
     Channels,
@@ -15,8 +15,12 @@ use crate::{
     webhook::Webhook,
 };
 
-/// How long a part of an address must be to be looked for in what is shown: the parts of a webhook's path are its secret.
-const SECRET_PART: usize = 6;
+/// How long a part of a webhook's path must be to be taken for its secret, where it holds a digit; a word such as
+/// `deployments` is none.
+const SECRET_PART: usize = 8;
+
+/// How long it must be without a digit.
+const LONG_PART: usize = 16;
 
 /// How many characters of `mention` are taken.
 const MENTION: usize = 500;
@@ -87,6 +91,16 @@ impl Settings {
         }
         let alertmanager_auth = inputs.secret("alertmanager-auth").cloned();
         let webhook = inputs.secret("webhook-url").cloned();
+        if let Some(url) = &webhook
+            && let Err(error) = Request::new("POST", url.expose())
+        {
+            wrong.push(
+                "webhook-url",
+                &format!("a value that cannot be used: failed to {error}"),
+                "the webhook's address, `https://…`",
+                "copy it from where the webhook was made",
+            );
+        }
         learn(
             inputs.redactor(),
             alertmanager_auth.as_ref(),
@@ -205,13 +219,14 @@ fn learn(redactor: &Redactor, auth: Option<&Secret>, webhook: Option<&Secret>) {
     let path = webhook
         .and_then(|url| url.expose().split_once("://"))
         .and_then(|(_, rest)| rest.split_once(['/', '?']));
-    if let Some((_, path)) = path {
-        add(path);
-        path.split(['/', '?', '&', '=', '#'])
-            .filter(|part| {
-                part.len() >= SECRET_PART && !matches!(*part, "services" | "workflows" | "triggers")
-            })
-            .for_each(add);
+    let Some((_, path)) = path else {
+        return;
+    };
+    for part in path.split(['/', '?', '&', '=', '#']).chain([path]) {
+        let has_digit = part.bytes().any(|b| b.is_ascii_digit());
+        if part.len() >= LONG_PART || (has_digit && part.len() >= SECRET_PART) {
+            add(part);
+        }
     }
 }
 
