@@ -219,7 +219,6 @@ impl EventsFile {
 
     /// The file at the path, locked against every other process that adds to it.
     fn locked(&self) -> Result<Flock<File>, FileError> {
-        const PAUSE: Duration = Duration::from_millis(10);
         let begun = Instant::now();
         loop {
             let file = OpenOptions::new()
@@ -237,19 +236,23 @@ impl EventsFile {
                     path: self.path.clone(),
                 });
             }
-            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-                Ok(file) => {
-                    // Log rotation may have moved it away in between.
-                    let there = self.path.metadata();
-                    if there.is_ok_and(|there| {
-                        (there.dev(), there.ino()) == (opened.dev(), opened.ino())
-                    }) {
-                        return Ok(file);
-                    }
-                }
-                Err((_file, Errno::EWOULDBLOCK | Errno::EINTR)) => {}
-                Err((_file, errno)) => return Err(self.refused("lock", &errno.into())),
+            let file = self.lock(file, begun)?;
+            // Log rotation may have moved it away while another process held it.
+            let there = self.path.metadata();
+            if there.is_ok_and(|there| (there.dev(), there.ino()) == (opened.dev(), opened.ino())) {
+                return Ok(file);
             }
+        }
+    }
+
+    fn lock(&self, mut file: File, begun: Instant) -> Result<Flock<File>, FileError> {
+        const PAUSE: Duration = Duration::from_millis(10);
+        loop {
+            file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(file) => return Ok(file),
+                Err((file, Errno::EWOULDBLOCK | Errno::EINTR)) => file,
+                Err((_file, errno)) => return Err(self.refused("lock", &errno.into())),
+            };
             if begun.elapsed() >= self.patience {
                 return Err(FileError::Busy {
                     path: self.path.clone(),
@@ -280,4 +283,24 @@ fn newest(lines: &mut Backwards<'_>, lock: &str) -> io::Result<Option<u64>> {
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_writer_that_is_stopped_holds_nobody_up_for_ever() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let path = folder.path().join("events.jsonl");
+        let mut events = EventsFile::open(&path).expect("a place");
+        events.patience = Duration::from_millis(30);
+        let held = events.locked().expect("a lock");
+        let error = events
+            .append(&[], &Origin::default())
+            .expect_err("it is held");
+        assert!(matches!(error, FileError::Busy { .. }), "{error}");
+        drop(held);
+        assert_eq!(events.append(&[], &Origin::default()), Ok(0));
+    }
 }

@@ -52,6 +52,18 @@ fn text(entries: &[Entry]) -> String {
         .collect()
 }
 
+/// Waits until `path` is open for a second time in this process: who opens it waits for the lock then.
+fn await_opened_twice(path: &Path) {
+    test_servers::until(Duration::from_secs(10), "another to open it", || {
+        let open = fs::read_dir("/proc/self/fd")
+            .expect("open files")
+            .filter_map(|file| fs::read_link(file.ok()?.path()).ok())
+            .filter(|opened| opened == path)
+            .count();
+        (open >= 2).then_some(())
+    });
+}
+
 #[test]
 fn a_file_goes_on_where_it_ends_and_doubles_nothing() {
     let trail = trail();
@@ -181,7 +193,7 @@ fn who_waits_for_another_writer_adds_behind_it() {
     let more = all.clone();
     let waiting = thread::spawn(move || file.append(&more, &origin()));
     held.write_all(text(&all[..3]).as_bytes()).expect("written");
-    assert!(!waiting.is_finished(), "it waits for the lock");
+    await_opened_twice(&trail.path);
     drop(held);
     assert_eq!(waiting.join().expect("a writer"), Ok(2));
     assert_eq!(ids(&trail.path), [1, 2, 3, 4, 5]);
@@ -197,6 +209,7 @@ fn a_file_that_was_moved_away_meanwhile_is_begun_anew() {
         .expect("a lock");
     let file = trail.file.clone();
     let waiting = thread::spawn(move || file.append(&chain(4)[3..], &origin()));
+    await_opened_twice(&trail.path);
     let old = trail.path.with_extension("old");
     fs::rename(&trail.path, &old).expect("moved");
     drop(held);

@@ -50,25 +50,49 @@ struct Found {
     line: String,
 }
 
-/// What `selector` finds of the last day, in Loki's order of times.
-async fn query(server: &test_servers::Loki, selector: &str) -> Vec<Found> {
+async fn ask(server: &test_servers::Loki, what: &str, parameters: &[(&str, &str)]) -> Value {
     let client = Client::new(ClientOptions {
         body_limit: 64 << 20,
         ..ClientOptions::default()
     })
     .expect("a client");
-    let asked = Request::form(&[
-        ("query".to_owned(), selector.to_owned()),
-        ("start".to_owned(), format!("{}000000", now() - 24 * HOUR)),
-        ("end".to_owned(), format!("{}000000", now() + HOUR)),
-        ("limit".to_owned(), "5000".to_owned()),
-        ("direction".to_owned(), "forward".to_owned()),
-    ]);
-    let url = format!("{}/loki/api/v1/query_range?{asked}", server.url);
+    let pairs: Vec<(String, String)> = parameters
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    let url = format!(
+        "{}/loki/api/v1/{what}?{}",
+        server.url,
+        Request::form(&pairs)
+    );
     let request = Request::new("GET", &url).expect("a request");
     let answer = client.ask(&request, deadline()).await.expect("an answer");
     assert_eq!(answer.status, 200, "{}", answer.text());
-    let answer: Value = answer.json().expect("JSON");
+    answer.json().expect("JSON")
+}
+
+/// How many lines `selector` finds of the last hour.
+async fn count(server: &test_servers::Loki, selector: &str) -> String {
+    let query = format!("sum(count_over_time({selector}[1h]))");
+    let answer = ask(server, "query", &[("query", &query)]).await;
+    let number = &answer["data"]["result"][0]["value"][1];
+    number.as_str().unwrap_or("none").to_owned()
+}
+
+/// What `selector` finds of the last day, in Loki's order of times.
+async fn query(server: &test_servers::Loki, selector: &str) -> Vec<Found> {
+    let answer = ask(
+        server,
+        "query_range",
+        &[
+            ("query", selector),
+            ("start", &format!("{}000000", now() - 24 * HOUR)),
+            ("end", &format!("{}000000", now() + HOUR)),
+            ("limit", "5000"),
+            ("direction", "forward"),
+        ],
+    )
+    .await;
     let mut found = Vec::new();
     for stream in answer["data"]["result"].as_array().expect("streams") {
         let tags: BTreeMap<String, String> =
@@ -309,4 +333,27 @@ async fn a_loki_that_disallows_structured_metadata_gets_every_line() {
             .iter()
             .all(|found| !found.tags.contains_key("audit_id"))
     );
+}
+
+#[tokio::test]
+#[ignore = "needs a Loki: make e2e-loki"]
+async fn a_ledger_larger_than_loki_takes_at_once_is_pushed_whole() {
+    let server = start(&["ingestion_rate_mb: 1", "ingestion_burst_size_mb: 2"]);
+    let loki = client(&server);
+    let begin = now() - 60_000;
+    let all: Vec<Entry> = (1..=4000)
+        .map(|seq| {
+            let mut made = entry(seq, Event::DeploymentStarted);
+            made.at = Timestamp(begin + seq);
+            made.deployment.version = "v".repeat(1000);
+            made
+        })
+        .collect();
+    let pushed = loki
+        .push(&all, &origin(), deadline())
+        .await
+        .expect("pushed");
+    assert_eq!((pushed.accepted, pushed.late), (4000, 0));
+    // Too much to be read back at once.
+    assert_eq!(count(&server, "{job=\"baton\"}").await, "4000");
 }
