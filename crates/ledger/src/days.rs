@@ -313,6 +313,15 @@ mod tests {
     }
 
     #[test]
+    fn every_step_is_a_multiple_of_the_one_before_and_none_goes_across_the_target() {
+        assert!(STEPS.is_sorted_by(|finer, coarser| finer < coarser && coarser % finer == 0));
+        let target = crate::targets::DURATION_P95.as_secs();
+        let below = STEPS.into_iter().filter(|step| *step <= target);
+        assert!(below.clone().all(|step| target.is_multiple_of(step)));
+        assert_eq!(below.max(), Some(target));
+    }
+
+    #[test]
     fn durations_of_any_length_end_in_few_steps() {
         let mut day = Day::default();
         for n in 0..500 {
