@@ -64,7 +64,7 @@ pub fn line(entry: &Entry, origin: &Origin) -> String {
     written(entry, origin, &event, &data, usize::MAX)
 }
 
-/// As [`line`], with no more than `most` bytes of every text and without the event's own fields: for a reader that takes
+/// As [`line()`], with no more than `most` bytes of every text and without the event's own fields: for a reader that takes
 /// lines of a limited length alone.
 pub(crate) fn shortened(entry: &Entry, origin: &Origin, most: usize) -> String {
     let (event, data) = name_and_data(&entry.event);

@@ -231,12 +231,9 @@ fn the_newest_of_a_large_file_is_found_without_reading_the_whole() {
     write!(file, "\n{}", text(&chain(3))).expect("written");
     let begun = Instant::now();
     assert_eq!(trail.file.last(&origin().lock), Ok(Some(3)));
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?}");
     assert_eq!(trail.file.append(&chain(4), &origin()), Ok(1));
-    assert!(
-        begun.elapsed() < Duration::from_millis(500),
-        "{:?}",
-        begun.elapsed()
-    );
 }
 
 #[test]
