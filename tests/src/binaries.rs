@@ -34,6 +34,15 @@ pub fn health_gates() -> &'static Path {
     PATH.get_or_init(|| find("health-gates"))
 }
 
+/// The program that pushes metrics and ships the audit trail, from the same folder.
+///
+/// # Panics
+/// It cannot be built.
+pub fn push_metrics() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| find("push-metrics"))
+}
+
 fn find(program: &str) -> PathBuf {
     match env::var_os("BATON_BIN_DIR") {
         Some(folder) => PathBuf::from(folder).join(program),

@@ -161,6 +161,18 @@ impl Scene {
             .input("gates", gates)
     }
 
+    /// The step that pushes metrics in the same job as [`Scene::candidate`] of that run and number, not yet started.
+    pub fn metrics(&self, run: &Run, number: u32) -> Step {
+        let (name, runner) = job(run, number);
+        Step::of(Action::PushMetrics, self, run, &name, &runner).input("candidate", number)
+    }
+
+    /// The step that pushes metrics behind [`Scene::verdict`] of that run, not yet started.
+    pub fn metrics_of_verdict(&self, run: &Run) -> Step {
+        let name = format!("verdict-of-{}-{}", run.id, run.attempt);
+        Step::of(Action::PushMetrics, self, run, &name, "hosted")
+    }
+
     /// The run's `verdict`, not yet started.
     pub fn verdict(&self, run: &Run) -> Step {
         Step::new(

@@ -31,6 +31,7 @@ pub(crate) enum Action {
     RunnerFailover,
     Preflight,
     HealthGates,
+    PushMetrics,
 }
 
 impl Action {
@@ -39,6 +40,7 @@ impl Action {
             Action::RunnerFailover => binaries::runner_failover(),
             Action::Preflight => binaries::preflight(),
             Action::HealthGates => binaries::health_gates(),
+            Action::PushMetrics => binaries::push_metrics(),
         }
     }
 
@@ -48,6 +50,7 @@ impl Action {
             Action::RunnerFailover => name.to_owned(),
             Action::Preflight => format!("preflight-{name}"),
             Action::HealthGates => format!("gates-{name}"),
+            Action::PushMetrics => format!("metrics-{name}"),
         }
     }
 }

@@ -46,6 +46,11 @@ const ACTIONS: &[Action] = &[
         icon: "heart",
         color: "green",
     },
+    Action {
+        table: &push_metrics::TABLE,
+        icon: "bar-chart-2",
+        color: "green",
+    },
 ];
 
 impl Action {

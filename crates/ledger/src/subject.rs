@@ -27,7 +27,8 @@ impl Entry {
             .collect()
     }
 
-    fn told(&self) -> String {
+    /// The same without the deployment, uncut.
+    pub fn told(&self) -> String {
         let who = self
             .by
             .as_ref()

@@ -15,6 +15,9 @@ pub const DURATION_P95: Duration = Duration::from_secs(10 * 60);
 /// The share of takeovers that a successful deployment should come of.
 pub const FAILOVER_SUCCESS_RATIO: f64 = 0.90;
 
+/// How many deployments may wait behind another before a person is told.
+pub const QUEUE_DEPTH: usize = 3;
+
 /// How a figure stands against its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -41,7 +41,7 @@ pub(crate) struct Lock {
 /// What was asked for.
 pub(crate) enum Mode {
     Deploy(Lock, Box<DeployMode>),
-    Verdict(Lock, Box<WatcherConfig>),
+    Verdict(Lock, Box<VerdictMode>),
     Status(Lock, StatusMode),
     Person(Lock, PersonMode),
     Select(Box<SelectMode>),
@@ -59,11 +59,22 @@ pub(crate) struct DeployMode {
     pub(crate) temp: PathBuf,
     /// The environment that the command inherits.
     pub(crate) inherited: Vec<(OsString, OsString)>,
+    /// Knows what must not stand in the file for later steps.
+    pub(crate) for_file: Redactor,
     /// The input `store` as it was given, for the candidate file.
     pub(crate) store: String,
     pub(crate) lock_name: Option<String>,
     /// The locks for which a step of this job has deployed already, or tried to; with this one's.
     pub(crate) deployed_locks: Vec<String>,
+}
+
+/// Mode `verdict`.
+pub(crate) struct VerdictMode {
+    pub(crate) watcher: WatcherConfig,
+    /// Whom to wake, and how.
+    pub(crate) alerts: notify::Settings,
+    /// The concurrency group in which runs wait before they have legs.
+    pub(crate) concurrency_group: Option<String>,
 }
 
 /// Mode `status`.
@@ -160,8 +171,14 @@ fn of_lock(
     };
     match inputs.mode() {
         Some("verdict") => {
+            let alerts = notify::Settings::read(inputs, token, context, wrong);
             let watcher = verdict(inputs, environment, context, name.clone(), timing, wrong)?;
-            Some(Mode::Verdict(lock()?, Box::new(watcher)))
+            let mode = VerdictMode {
+                watcher,
+                alerts,
+                concurrency_group: inputs.opt_text("concurrency-group").map(str::to_owned),
+            };
+            Some(Mode::Verdict(lock()?, Box::new(mode)))
         }
         Some("status") => {
             let mode = StatusMode {
@@ -352,6 +369,15 @@ fn deploy(
         _ => OnPrimaryLost::Takeover,
     };
     let on_failure = inputs.opt_text("on-failure").map(script);
+    // What the file for later steps may hold is judged by our own inputs alone: a variable of the command's that happens to
+    // hold the environment's name must not keep the steps of a leg from knowing each other.
+    let for_file = inputs.redactor().apart();
+    let inherited = leg::inherited();
+    inputs.redactor().add_environment(
+        inherited
+            .iter()
+            .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?))),
+    );
     let (deployment, lock) = (deployment?, lock?);
     let deployed_locks = deployed_locks(left, &lock, wrong);
     let candidate = CandidateConfig {
@@ -385,7 +411,8 @@ fn deploy(
         working_directory,
         grace: inputs.duration("grace"),
         temp,
-        inherited: leg::inherited(),
+        inherited,
+        for_file,
         store: inputs.text("store").to_owned(),
         lock_name: inputs.opt_text("lock-name").map(str::to_owned),
         deployed_locks,

@@ -86,7 +86,7 @@ pub(crate) async fn run(
         Err(error) => {
             let (report, story) = (report::store_lost(&error.to_string()), Story::default());
             file.other.insert(leg::STOOD_BY.to_owned(), true.into());
-            write_candidate_file(&file, config, mode, voice);
+            write_candidate_file(&file, mode, voice);
             let code = tell(config, mode, &report, &story, &[], true, voice);
             let end = End {
                 report: &report,
@@ -136,7 +136,7 @@ pub(crate) async fn run(
     }
     file.other
         .insert(leg::STOOD_BY.to_owned(), (!carried_it).into());
-    write_candidate_file(&file, config, mode, voice);
+    write_candidate_file(&file, mode, voice);
     let due = diagnosing::is_due(&conclusion, &report, carried_it);
     let code = tell(config, mode, &report, &story, &tail, due, voice);
     // Nobody waits for the rest: it takes a while, and a runner that stops meanwhile loses nothing else.
@@ -184,7 +184,7 @@ fn leave_output(
             let path = path.display().to_string();
             file.other
                 .insert(leg::COMMAND_OUTPUT.to_owned(), path.into());
-            write_candidate_file(file, config, mode, voice);
+            write_candidate_file(file, mode, voice);
         }
         Err(error) => voice.warning(&format!(
             "failed to leave the command's output in {}: {error}",
@@ -204,7 +204,7 @@ async fn leave_diagnostics(
     if let Some(path) = diagnosing::leave(config, lock, mode, end, voice).await {
         let path = path.display().to_string();
         file.other.insert(leg::DIAGNOSTICS.to_owned(), path.into());
-        write_candidate_file(file, config, mode, voice);
+        write_candidate_file(file, mode, voice);
     }
 }
 
@@ -254,13 +254,13 @@ fn leave_for_later_steps(
         file.other
             .insert("deployed_locks".to_owned(), earlier.to_vec().into());
     }
-    write_candidate_file(&file, config, mode, voice);
+    write_candidate_file(&file, mode, voice);
     Ok(file)
 }
 
 /// Later steps can be told everything by inputs: a folder that cannot be written is no reason not to deploy.
-fn write_candidate_file(file: &CandidateFile, config: &Config, mode: &DeployMode, voice: &Voice) {
-    if let Err(error) = file.write(&mode.temp, &config.redactor) {
+fn write_candidate_file(file: &CandidateFile, mode: &DeployMode, voice: &Voice) {
+    if let Err(error) = file.write(&mode.temp, &mode.for_file) {
         voice.warning(&format!(
             "failed to {error}; later baton steps need their inputs repeated"
         ));

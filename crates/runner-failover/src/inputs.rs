@@ -7,6 +7,7 @@ use leg::inputs;
 
 const DEPLOY: &[&str] = &["deploy"];
 const JUDGED: &[&str] = &["deploy", "verdict"];
+const VERDICT: &[&str] = &["verdict"];
 const PEOPLE: &[&str] = &["transfer", "unlock"];
 const STATUS: &[&str] = &["status"];
 const SELECT: &[&str] = &["select"];
@@ -185,7 +186,7 @@ const INPUTS: &[Input] = &[
     inputs::ENVIRONMENT,
     inputs::LOCK_NAME,
     inputs::STORE,
-    inputs::github_token("The job's token: reaches the store `git`, tells a partial re-run, cancels runs"),
+    inputs::github_token("The job's token: reaches the store `git`, tells a partial re-run, cancels runs, opens the issue"),
     inputs::CANDIDATE,
     inputs::CANDIDATES,
     inputs::ROLE.in_modes(DEPLOY),
@@ -218,6 +219,22 @@ const INPUTS: &[Input] = &[
     Input::new("pickup-timeout", within(1, 24), "How long candidates may take to appear")
         .with_default("5m")
         .in_modes(JUDGED),
+    notify::inputs::ALERTMANAGER_URL.in_modes(VERDICT),
+    notify::inputs::ALERTMANAGER_AUTH.in_modes(VERDICT),
+    notify::inputs::WEBHOOK_URL.in_modes(VERDICT),
+    notify::inputs::incident_issue(true).in_modes(VERDICT),
+    notify::inputs::ASSIGNEES.in_modes(VERDICT),
+    notify::inputs::MENTION.in_modes(VERDICT),
+    notify::inputs::CLOSE_INCIDENT.in_modes(VERDICT),
+    notify::inputs::RUNBOOK_URL.in_modes(VERDICT),
+    notify::inputs::ALERT_CA_FILE.in_modes(VERDICT),
+    Input::new(
+        "concurrency-group",
+        Kind::Text,
+        "The concurrency group of the deployments, to alert when more than 3 runs wait in it; without it only those that \
+         wait at the lease are counted",
+    )
+    .in_modes(VERDICT),
     Input::new("await-gates", Kind::Bool, "The deployment ends with `health-gates`, not with the command")
         .with_default("false")
         .in_modes(DEPLOY),

@@ -3,6 +3,7 @@
 //! Reads the inputs into one configuration, runs the mode that was asked for, and reports. The decisions are the
 //! `lease` crate's, the processes the `supervisor`'s.
 
+mod alerting;
 mod closing;
 mod command_output;
 mod config;
@@ -11,7 +12,9 @@ mod diagnosing;
 mod expire;
 mod gates;
 mod history;
+mod news;
 mod person;
+mod queue;
 mod report;
 mod rerun;
 mod results;

@@ -1,0 +1,216 @@
+//! Wakes a person, once, and tells them when it is over (design §8, "Alerts").
+//!
+//! Responsible for: who of several processes speaks, as the ledger says; that what was told, and what was not, stands in
+//! the ledger and in the summary. Not responsible for what is said ([`crate::news`]) nor for the ways (`notify`). Nothing
+//! here changes how a deployment ended.
+
+use std::{sync::Arc, time::Duration};
+
+use actions_kit::{Status, Summary, markdown};
+use lease::{
+    Timing,
+    protocol::{Alarm, AlarmConfig, AlarmEnd, Appender, AppenderConfig, AppenderEnd},
+    shell,
+    store::{Snapshot, Store},
+};
+use ledger::{AlertKind, AlertState, Channel, Deployment, Event};
+use leg::{NoHands, ThisHost, Voice};
+use notify::{Channels, News, Resolved};
+use tokio::time::Instant;
+
+/// How long people may take to be told, all ways at once. Well within the minute after which another process tells the
+/// same: see [`ALERT_UNSENT`](lease::protocol::ALERT_UNSENT).
+const TELL_WITHIN: Duration = Duration::from_secs(40);
+
+/// How long the store may be silent before people are told without it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What became of an alert.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// By which ways, those that failed among them.
+    pub(crate) channels: Vec<Channel>,
+    /// Another process has told it.
+    pub(crate) elsewhere: bool,
+    /// What a person should know beside it.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Who tells, and where that is recorded.
+pub(crate) struct Alerting<'a> {
+    pub(crate) channels: &'a Channels,
+    /// Nothing where it is out of reach: then people are told all the same.
+    pub(crate) store: Option<&'a Arc<dyn Store>>,
+    pub(crate) timing: Timing,
+    pub(crate) voice: &'a Voice,
+}
+
+impl Alerting<'_> {
+    /// Tells `news` of `deployment`, unless another process has.
+    pub(crate) async fn alert(&self, deployment: &Deployment, news: &News) -> Told {
+        let mut told = Told::default();
+        if self.channels.is_empty() {
+            return told;
+        }
+        if let Some(store) = self.store {
+            match self
+                .may_speak(store, deployment, &news.key, news.kind)
+                .await
+            {
+                Ok(true) => {}
+                Ok(false) => {
+                    told.elsewhere = true;
+                    return told;
+                }
+                // Twice is better than never.
+                Err(why) => told.notes.push(format!(
+                    "the ledger could not be asked whether people were told already ({why})"
+                )),
+            }
+        }
+        let deadline = Instant::now() + TELL_WITHIN;
+        told.channels = self.channels.tell(news, deadline).await;
+        if told.channels.iter().any(|channel| channel.told) {
+            let event = Event::AlertSent {
+                key: news.key.clone(),
+                channels: told.channels.clone(),
+            };
+            told.notes.extend(self.record(deployment, event).await);
+        }
+        told
+    }
+
+    /// Tells that each of `alerts` is over, because of `news`.
+    pub(crate) async fn resolve(
+        &self,
+        deployment: &Deployment,
+        alerts: &[&AlertState],
+        lock: &str,
+        news: &News,
+    ) -> Told {
+        let mut told = Told::default();
+        if self.channels.is_empty() {
+            return told;
+        }
+        let deadline = Instant::now() + TELL_WITHIN;
+        for alert in alerts {
+            let resolved = Resolved::new(alert, lock, news.clone());
+            let channels = self.channels.resolve(&resolved, deadline).await;
+            if channels.iter().any(|channel| channel.told) {
+                let event = Event::AlertResolved {
+                    key: alert.key.clone(),
+                    channels: channels.clone(),
+                };
+                told.notes.extend(self.record(deployment, event).await);
+            }
+            told.channels.extend(channels);
+        }
+        told
+    }
+
+    async fn may_speak(
+        &self,
+        store: &Arc<dyn Store>,
+        deployment: &Deployment,
+        key: &str,
+        kind: AlertKind,
+    ) -> Result<bool, String> {
+        let mut alarm = Alarm::new(AlarmConfig {
+            deployment: deployment.clone(),
+            key: key.to_owned(),
+            kind,
+            instance: leg::random_name(),
+            resend_after: self.timing.resend_after,
+            patience: PATIENCE,
+            poll: self.timing.poll,
+        });
+        let mut hands = NoHands(self.voice);
+        shell::run(&mut alarm, store, self.timing.poll, &ThisHost, &mut hands).await;
+        match alarm.end() {
+            Some(AlarmEnd::Speak(_)) => Ok(true),
+            Some(AlarmEnd::Told) => Ok(false),
+            Some(AlarmEnd::StoreLost(error)) => Err(error.to_string()),
+            None => Err("it was given up".to_owned()),
+        }
+    }
+
+    /// Records what people were told; why that failed, where it did.
+    async fn record(&self, deployment: &Deployment, event: Event) -> Option<String> {
+        let store = self.store?;
+        let mut appender = Appender::new(AppenderConfig {
+            deployment: deployment.clone(),
+            by: None,
+            instance: String::new(),
+            events: vec![event],
+            resend_after: self.timing.resend_after,
+            patience: PATIENCE,
+        });
+        let mut hands = NoHands(self.voice);
+        shell::run(
+            &mut appender,
+            store,
+            self.timing.poll,
+            &ThisHost,
+            &mut hands,
+        )
+        .await;
+        match appender.end() {
+            Some(AppenderEnd::StoreLost(error)) => Some(format!(
+                "the ledger was not told of it ({error}): people may be told once more"
+            )),
+            _ => None,
+        }
+    }
+}
+
+/// The alerts that a deployment which ended well puts an end to, and those of a queue that is short again.
+pub(crate) fn over(seen: &Snapshot, succeeded: bool) -> Vec<&AlertState> {
+    let short = seen.tip.queue_depth() <= ledger::targets::QUEUE_DEPTH;
+    seen.tip
+        .open_alerts()
+        .filter(|alert| match alert.kind {
+            AlertKind::DeploymentFailed => succeeded,
+            AlertKind::QueueDeep => short,
+        })
+        .collect()
+}
+
+impl Told {
+    /// Tells people who read the log or the summary whether somebody was woken.
+    pub(crate) fn tell(&self, what: &str, summary: &mut Summary, voice: &Voice) {
+        if self.elsewhere {
+            voice.say(&format!("{what}: another process has told it"));
+            summary.paragraph(&format!(
+                "{what}: told by another process; the ledger says by which ways."
+            ));
+        }
+        for channel in &self.channels {
+            let (name, detail) = (&channel.channel, &channel.detail);
+            let status = if channel.told {
+                Status::Pass
+            } else {
+                Status::Fail
+            };
+            if channel.told {
+                voice.say(&format!("{what}: told by {name}: {detail}"));
+            } else {
+                voice.warning(&format!(
+                    "{what}: nobody could be told by {name}: {detail}. The deployment's result stands"
+                ));
+            }
+            summary.paragraph(&format!(
+                "{} {what}, {name}: {}",
+                status.sign(),
+                markdown::text(detail)
+            ));
+        }
+        for note in &self.notes {
+            voice.warning(&format!("{what}: {note}"));
+            summary.paragraph(&format!(
+                "{} {what}: {}",
+                Status::Warn.sign(),
+                markdown::text(note)
+            ));
+        }
+    }
+}
