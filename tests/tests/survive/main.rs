@@ -11,6 +11,7 @@
 mod cancelling;
 mod candidates;
 mod commands;
+mod diagnosing;
 mod ends;
 mod foreign;
 mod killing;
