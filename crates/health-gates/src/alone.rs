@@ -5,7 +5,7 @@ use anyhow::Context as _;
 use leg::Voice;
 use supervisor::signals::{Received, Signals};
 
-use crate::{config::Config, judging, telling};
+use crate::{alerting, config::Config, judging, telling};
 
 /// Runs it.
 ///
@@ -34,7 +34,16 @@ pub(crate) async fn run(config: &Config, voice: &Voice) -> anyhow::Result<ExitCo
         _ if health_gates::report::failed(&judgement).is_empty() => ExitCode::Success,
         _ => ExitCode::Failed,
     };
-    let told = telling::Told::new(exit);
+    let mut told = telling::Told::new(exit);
+    // GitHub kills a cancelled step soon: the result must be written before that.
+    told.alerted = tokio::select! {
+        biased;
+        signal = signals.next() => {
+            voice.warning(&format!("told to stop by {signal} before people were told"));
+            Vec::new()
+        }
+        alerted = alerting::tell(config, &judgement, &about, voice) => alerted,
+    };
     Ok(telling::judged(config, &judgement, &about, &told, voice))
 }
 

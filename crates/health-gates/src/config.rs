@@ -18,6 +18,7 @@ use health_gates::TABLE;
 use lease::LockName;
 use ledger::{Party, Role};
 use leg::{Carried, Place, UserCommands};
+use notify::{Channels, Settings};
 use probes::resolver::Resolver;
 
 /// How long `on-failure` may take where the step before did not say so.
@@ -36,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) gates: Vec<Gate>,
     pub(crate) options: Options,
     pub(crate) part: Part,
+    /// Who is told where the gates fail and no verdict tells them.
+    pub(crate) alerts: Alerts,
     /// Where the report goes.
     pub(crate) report: PathBuf,
     /// Where a JUnit report goes.
@@ -51,6 +54,17 @@ impl leg::Configuration for Config {
     fn redactor(&self) -> &Redactor {
         &self.redactor
     }
+}
+
+/// Who is told of what.
+pub(crate) struct Alerts {
+    pub(crate) channels: Channels,
+    /// What is told of: the environment's lock, or the repository.
+    pub(crate) lock: String,
+    /// The run; empty where there is none.
+    pub(crate) deployment: String,
+    /// This leg's number, where a matrix has several.
+    pub(crate) candidate: u32,
 }
 
 /// What this step is to the deployment.
@@ -100,6 +114,20 @@ impl Config {
                 Part::Alone
             }
         };
+        let settings = Settings::read_for_failures(
+            &inputs,
+            inputs.secret("github-token"),
+            &context,
+            &mut wrong,
+        );
+        if matches!(part, Part::Release(_)) && !settings.is_empty() {
+            warnings.push(
+                "these gates belong to a deployment, of which the job in the mode `verdict` of runner-failover tells \
+                 people: the inputs for alerts say nothing here, set them there"
+                    .to_owned(),
+            );
+        }
+        let alerts = alerts(&settings, &inputs, &context);
         let gates = read_gates(&inputs, &environment, &workspace, &mut wrong);
         let own = leg::own_folder(&leg::temp(&context));
         let config = Config {
@@ -113,6 +141,7 @@ impl Config {
                 once: inputs.flag("dry-run"),
             },
             part,
+            alerts,
             report: match inputs.path("report") {
                 Some(path) => workspace.join(path),
                 None => own.join("health-gates.json"),
@@ -124,6 +153,32 @@ impl Config {
             warnings,
         };
         wrong.into_result(config)
+    }
+}
+
+/// Who is told. Nothing that this lacks keeps the gates from being judged.
+fn alerts(settings: &Settings, inputs: &Parsed, context: &GitHubContext) -> Alerts {
+    let mut unneeded = WrongInputs::default();
+    let lock = match (inputs.opt_text("lock-name"), inputs.opt_text("environment")) {
+        (Some(lock), _) => lock.to_owned(),
+        (None, environment) => {
+            let repository = context.repository.as_ref().map(ToString::to_string);
+            let parts: Vec<String> = repository
+                .into_iter()
+                .chain(environment.map(str::to_owned))
+                .collect();
+            parts.join("/")
+        }
+    };
+    Alerts {
+        channels: settings.channels(inputs.redactor()),
+        lock,
+        deployment: inputs
+            .opt_text("deployment-id")
+            .map(str::to_owned)
+            .or_else(|| context.deployment_id(&mut unneeded))
+            .unwrap_or_default(),
+        candidate: inputs.count("candidate"),
     }
 }
 

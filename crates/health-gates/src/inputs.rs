@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use actions_kit::{Exit, ExitCode, Input, Kind, Output, Table};
 use leg::inputs;
+use notify::inputs as alerts;
 
 /// What `health-gates` is told and tells.
 pub const TABLE: Table = Table {
@@ -128,9 +129,18 @@ const INPUTS: &[Input] = &[
                Outside a leg there is none anyway",
         ..inputs::STORE
     },
-    inputs::github_token("The job's token: reaches the store `git`"),
+    inputs::github_token("The job's token: reaches the store `git`, and opens the issue"),
     inputs::CANDIDATE,
     inputs::DEPLOYMENT_ID,
+    // Alone there is no verdict to wake anybody.
+    alerts::ALERTMANAGER_URL,
+    alerts::ALERTMANAGER_AUTH,
+    alerts::WEBHOOK_URL,
+    alerts::incident_issue(false),
+    alerts::ASSIGNEES,
+    alerts::MENTION,
+    alerts::RUNBOOK_URL,
+    alerts::ALERT_CA_FILE,
 ];
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Reads inputs and gates into one configuration, judges every gate beside the others, renews the lease meanwhile where
 //! there is one, and tells what came of it.
 
+mod alerting;
 mod alone;
 mod config;
 mod judging;

@@ -3,6 +3,7 @@
 use actions_kit::{ExitCode, Outputs, Status, Summary, Written, command::Level, markdown};
 use gates::judgement::Judgement;
 use health_gates::report::{self, About, Report};
+use ledger::Channel;
 use leg::Voice;
 
 use crate::{config::Config, judging::RolledBack};
@@ -30,6 +31,8 @@ pub(crate) struct Told {
     pub(crate) now: String,
     /// The last lines of `on-failure`.
     pub(crate) last_lines: Vec<String>,
+    /// How people were told that the gates failed.
+    pub(crate) alerted: Vec<Channel>,
 }
 
 impl Told {
@@ -39,6 +42,7 @@ impl Told {
             bar: None,
             now: String::new(),
             last_lines: Vec::new(),
+            alerted: Vec::new(),
         }
     }
 }
@@ -126,6 +130,15 @@ pub(crate) fn judged(
         summary.paragraph(&format!("{} {}", Status::Fail.sign(), markdown::text(bar)));
     }
     summary.append(&report.summary(&told.now));
+    for channel in &told.alerted {
+        summary.paragraph(&alerted(channel));
+        if !channel.told {
+            voice.warning(&format!(
+                "nobody was told by {}, the result of the gates stands: {}",
+                channel.channel, channel.detail
+            ));
+        }
+    }
     if !told.last_lines.is_empty() {
         let from = told.last_lines.len().saturating_sub(LAST_LINES);
         summary.folded(
@@ -134,6 +147,20 @@ pub(crate) fn judged(
         );
     }
     finish(config, &outputs, &summary, told.exit, voice)
+}
+
+/// How people were told by one way, for the summary.
+fn alerted(channel: &Channel) -> String {
+    let (sign, words) = if channel.told {
+        (Status::Pass.sign(), "people were told")
+    } else {
+        (Status::Warn.sign(), "nobody was told")
+    };
+    format!(
+        "{sign} Alert: {words} by {}: {}",
+        markdown::code(&channel.channel),
+        markdown::text(&channel.detail)
+    )
 }
 
 /// This leg does not carry the deployment.
@@ -162,6 +189,7 @@ pub(crate) fn store_lost(config: &Config, error: &str, voice: &Voice) -> ExitCod
               gates meanwhile, or the verdict ends the deployment as `gates_missing`."
             .to_owned(),
         last_lines: Vec::new(),
+        alerted: Vec::new(),
     };
     bar(config, &told, voice)
 }

@@ -57,7 +57,7 @@ impl Alertmanager {
             "annotations": annotations(news),
             // One that begins in what Alertmanager takes for the future could not be resolved before.
             "startsAt": news.started_at.unwrap_or(now).min(now),
-            "endsAt": Timestamp(now.0 + STANDS_FOR.as_millis() as u64),
+            "endsAt": Timestamp(now.0 + news.stands_for.unwrap_or(STANDS_FOR).as_millis() as u64),
         });
         if let Some(run) = news.links.first() {
             alert["generatorURL"] = json!(run.url);
@@ -144,7 +144,7 @@ fn labels(kind: AlertKind, lock: &str, deployment: &str) -> BTreeMap<&'static st
         .strip_prefix(repository)
         .and_then(|rest| rest.strip_prefix('/'))
         .filter(|_| !repository.is_empty())
-        .or_else(|| lock.rsplit('/').next())
+        .or_else(|| lock.rsplit('/').next().filter(|_| lock != repository))
         .unwrap_or_default();
     let all = [
         ("alertname", name(kind)),
@@ -201,6 +201,7 @@ mod tests {
             made("acme/shop/eu/production", id),
             pair("acme/shop", "eu/production")
         );
+        assert_eq!(made("acme/shop", id), pair("acme/shop", ""));
         assert_eq!(made("cluster-a", id), pair("acme/shop", "cluster-a"));
         assert_eq!(made("acme/shared/blue", "by-hand"), pair("", "blue"));
     }

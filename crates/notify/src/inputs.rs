@@ -76,18 +76,3 @@ pub const fn incident_issue(default: bool) -> Input {
     );
     input.with_default(if default { "true" } else { "false" })
 }
-
-/// All of them, in the order of the pages.
-pub const fn alerts(incident_issue_default: bool) -> [Input; 9] {
-    [
-        ALERTMANAGER_URL,
-        ALERTMANAGER_AUTH,
-        WEBHOOK_URL,
-        incident_issue(incident_issue_default),
-        ASSIGNEES,
-        MENTION,
-        CLOSE_INCIDENT,
-        RUNBOOK_URL,
-        ALERT_CA_FILE,
-    ]
-}

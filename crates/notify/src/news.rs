@@ -1,5 +1,7 @@
 //! What is told, as plain facts.
 
+use std::time::Duration;
+
 use actions_kit::{Redactor, markdown::printable};
 use ledger::{AlertKind, AlertState, Timestamp};
 use serde::Serialize;
@@ -66,6 +68,9 @@ pub struct News {
     pub runbook: String,
     /// When it began.
     pub started_at: Option<Timestamp>,
+    /// How long Alertmanager shows it where nobody says that it is over; 7 days where that is not set.
+    #[serde(skip)]
+    pub stands_for: Option<Duration>,
 }
 
 /// A moment of the timeline.
@@ -174,6 +179,7 @@ impl News {
             links: Vec::new(),
             runbook: String::new(),
             started_at: None,
+            stands_for: None,
         }
     }
 
@@ -235,6 +241,7 @@ impl News {
                 .collect(),
             runbook: web(&redactor.redact(&self.runbook)).unwrap_or_default(),
             started_at: self.started_at,
+            stands_for: self.stands_for,
         };
         if clean.title.is_empty() {
             clean.title = clean.default_title();

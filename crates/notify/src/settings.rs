@@ -77,6 +77,19 @@ impl Settings {
         context: &GitHubContext,
         wrong: &mut WrongInputs,
     ) -> Settings {
+        Settings {
+            close: inputs.flag("close-incident"),
+            ..Settings::read_for_failures(inputs, token, context, wrong)
+        }
+    }
+
+    /// As [`Settings::read`], for an action that never hears that something is over: without `close-incident`.
+    pub fn read_for_failures(
+        inputs: &Parsed,
+        token: Option<&Secret>,
+        context: &GitHubContext,
+        wrong: &mut WrongInputs,
+    ) -> Settings {
         let alertmanager = inputs.opt_text("alertmanager-url").map(str::to_owned);
         if alertmanager
             .as_deref()
@@ -137,13 +150,18 @@ impl Settings {
                 &in_one_line(inputs.opt_text("mention").unwrap_or_default()),
                 MENTION,
             ),
-            close: inputs.flag("close-incident"),
+            close: false,
             runbook: inputs
                 .opt_text("runbook-url")
                 .unwrap_or_default()
                 .to_owned(),
             ca_file,
         }
+    }
+
+    /// Whether nobody is to be told by any way.
+    pub fn is_empty(&self) -> bool {
+        self.alertmanager.is_none() && self.webhook.is_none() && self.incident.is_none()
     }
 
     /// The ways that these settings name. `redactor` knows every secret that could stand in what is told; what it learns

@@ -59,6 +59,21 @@ impl Report {
         })
     }
 
+    /// The name and the evidence of each gate that failed, the worst first.
+    pub fn evidence(&self) -> Vec<(String, String)> {
+        let bad = self.worst_first().filter(|gate| has_failed(gate));
+        let told = bad.map(|gate| {
+            let evidence = format!(
+                "{}: {}, {}",
+                words::cut(&gate.target, 120),
+                words::seen_and_outcome(gate),
+                words::tries(gate.tries)
+            );
+            (gate.name.clone(), evidence)
+        });
+        told.collect()
+    }
+
     fn roll_back(&self) -> String {
         let about = &self.about;
         let version = if about.version.is_empty() {
