@@ -12,6 +12,7 @@ use crate::{Process, free_port, plain_http, program};
 pub struct Alertmanager {
     /// Its address with its base path, such as `http://127.0.0.1:1234/alerts`.
     pub url: String,
+    address: SocketAddr,
     process: Process,
     _folder: TempDir,
 }
@@ -54,9 +55,17 @@ impl Alertmanager {
         });
         Alertmanager {
             url: format!("http://{address}{base}"),
+            address,
             process,
             _folder: folder,
         }
+    }
+
+    /// Every alert that stands now, as JSON (<https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml>).
+    pub fn alerts(&self) -> String {
+        let request = format!("GET {}/api/v2/alerts", Alertmanager::BASE);
+        let answer = plain_http::exchange(self.address, &request, &[], "");
+        answer.expect("a running Alertmanager").body
     }
 
     /// Sends a signal, such as SIGSTOP to make it hang.
