@@ -8,13 +8,13 @@ use crate::{
     world::{at_once, channels, failed, soon},
 };
 
-const PATH: &str = "/services/TCANARY01/BCANARY02/canary7f3a91path";
+const PATH: &str = "/services/TCANARY01/BCANARY02/canary7f3a91path/canarywithoutdigits";
 const LINE: &str = "canary-of-the-deploy-command";
 
 #[tokio::test]
 async fn no_secret_is_told_and_none_stands_in_a_detail_whatever_is_answered() {
     let all = format!(
-        "{PATH} canary7f3a91path user:canary-pass canary-pass dXNlcjpjYW5hcnktcGFzcw== ghs_canary7f3a91 {LINE}"
+        "{PATH} canary7f3a91path canarywithoutdigits user:canary-pass canary-pass dXNlcjpjYW5hcnktcGFzcw== ghs_canary7f3a91 {LINE}"
     );
     for status in [200, 400, 403, 500] {
         let github = GitHub::start().await;
