@@ -14,16 +14,11 @@ const NAMES: &[&str] = &[
     "PASSWD",
     "PASSPHRASE",
     "CREDENTIAL",
-    "PRIVATE",
-    "API_KEY",
     "APIKEY",
-    "ACCESS_KEY",
-    "_KEY",
-    "_PAT",
-    "AUTH",
     "WEBHOOK",
-    "DSN",
 ];
+/// And one that has one of these as a whole word: `DEPLOY_KEY`, but not `KEYBOARD`.
+const WORDS: &[&str] = &["KEY", "PASS", "PAT", "AUTH", "PRIVATE", "DSN"];
 /// Shorter values stand in every other word.
 const SHORTEST: usize = 8;
 /// How many variables are learnt: each costs time for every line.
@@ -52,6 +47,9 @@ const BEGINNINGS: &[&str] = &[
 ];
 /// How long the rest of one is at least.
 const REST: usize = 12;
+
+/// What stands in the place of a secret; never longer than it.
+const MASK: &str = "***";
 
 /// Words that a secret follows, behind `=` or `:`; in lower case.
 const KEYS: &[&str] = &[
@@ -82,7 +80,8 @@ pub(crate) fn of(environment: &Environment) -> Redactor {
         let name = name.to_ascii_uppercase();
         value.trim().len() >= SHORTEST
             && !value.starts_with('/')
-            && NAMES.iter().any(|part| name.contains(part))
+            && (NAMES.iter().any(|part| name.contains(part))
+                || name.split('_').any(|word| WORDS.contains(&word)))
     });
     for (_, value) in named.take(LEARNT) {
         if let Ok(secret) = Secret::new(value) {
@@ -100,14 +99,14 @@ pub(crate) fn hide_tokens(line: &str) -> String {
     while let Some(c) = rest.chars().next() {
         let at_word = before.is_none_or(|c| !c.is_ascii_alphanumeric() && c != '_');
         if at_word && let Some(length) = token(rest) {
-            clean.push_str("***");
+            clean.push_str(MASK);
             before = Some('*');
             rest = &rest[length..];
             continue;
         }
         if let Some((kept, hidden)) = assigned(rest, before) {
             clean.push_str(&rest[..kept]);
-            clean.push_str("***");
+            clean.push_str(MASK);
             before = Some('*');
             rest = &rest[kept + hidden..];
             continue;
@@ -170,10 +169,11 @@ fn assigned(text: &str, before: Option<char>) -> Option<(usize, usize)> {
             c.is_whitespace() || matches!(c, '"' | '\'' | '&' | ',' | ';' | '}' | ')' | '\\')
         })
         .unwrap_or(value.len());
-    // A number is a fencing token or a count; nothing at all, and what is hidden already, are no secrets.
-    let plain = value[..length]
-        .chars()
-        .all(|c| c.is_ascii_digit() || c == '*');
+    // A number is a fencing token or a count; what is as short as a mask, and what is hidden already, are no secrets.
+    let plain = length <= MASK.len()
+        || value[..length]
+            .chars()
+            .all(|c| c.is_ascii_digit() || c == '*');
     (!plain).then_some((at, length))
 }
 
@@ -200,7 +200,8 @@ mod tests {
             ("the tokens: many", "the tokens: many"),
             ("a secret is", "a secret is"),
             ("secret=", "secret="),
-            ("pässword=é token=é", "pässword=é token=***"),
+            ("pässword=é token=éé4", "pässword=é token=***"),
+            ("a secret: no", "a secret: no"),
         ] {
             assert_eq!(hide_tokens(text), clean, "{text}");
         }
@@ -213,11 +214,13 @@ mod tests {
             ("SSH_AUTH_SOCK", "/run/agent-sock"),
             ("BATON_FENCING_TOKEN", "17"),
             ("GREETING", "hello-world"),
+            ("AUTHOR_PATTERN", "mona-lisa"),
+            ("githubToken", "canary-9e0b2"),
         ]);
         let known = of(&environment);
         assert_eq!(
-            known.redact("canary-7f3a1 /run/agent-sock 17 hello-world"),
-            "*** /run/agent-sock 17 hello-world"
+            known.redact("canary-7f3a1 canary-9e0b2 /run/agent-sock 17 hello-world mona-lisa"),
+            "*** *** /run/agent-sock 17 hello-world mona-lisa"
         );
     }
 }

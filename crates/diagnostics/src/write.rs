@@ -83,18 +83,18 @@ impl Bundle {
         written
     }
 
-    /// Both files' contents.
+    /// Both files' contents. What is too large is left out before it is cleaned, which takes its time and makes nothing larger.
     fn documents(&self, redactor: &Redactor) -> (String, String) {
         let mut sections = self.sections();
         loop {
-            let (json, text) = self.clean(&sections, redactor);
-            let over = json.len() + text.len() > MOST;
+            let (document, text) = self.assembled(&sections);
+            let over = format!("{document:#}").len() + text.len() >= MOST;
             let largest = sections
                 .iter_mut()
                 .filter(|section| !section.value.get("missing").is_some_and(Value::is_string))
                 .max_by_key(|section| section.text.len() + section.value.to_string().len());
             let Some(largest) = largest.filter(|_| over) else {
-                return (json, text);
+                return self.clean(document, text, redactor);
             };
             let missing = "left out: it is larger than a bundle may be";
             largest.value = serde_json::json!({ "missing": missing });
@@ -102,7 +102,7 @@ impl Bundle {
         }
     }
 
-    fn clean(&self, sections: &[Section], redactor: &Redactor) -> (String, String) {
+    fn assembled(&self, sections: &[Section]) -> (Value, String) {
         let mut text = text::head(&self.about);
         let mut document = self.head(SCHEMA);
         for section in sections {
@@ -110,7 +110,10 @@ impl Bundle {
             text.push_str(&format!("\n{}\n{rule}\n{}", section.title, section.text));
             document.insert(section.name.to_owned(), section.value.clone());
         }
-        let mut document = Value::Object(document);
+        (Value::Object(document), text)
+    }
+
+    fn clean(&self, mut document: Value, text: String, redactor: &Redactor) -> (String, String) {
         // All texts at once: looking for many secrets costs by the look.
         let mut all = vec![text];
         for_each_text(&mut document, &mut |one| all.push(one.clone()));
