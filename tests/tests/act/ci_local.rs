@@ -155,6 +155,9 @@ fn the_own_workflow_survives_the_loss_of_the_deploying_leg_and_deploys_again_whe
         assert!(leg.starts_with("✅ "), "{leg}");
     }
     assert!(ended.summary("verdict").contains("✅ "));
+    // No variable says where to push to: the figures are shown all the same.
+    let figures = ended.summary("metrics-verdict");
+    assert!(figures.contains("| 100 % (2 of 2) |"), "{figures}");
 }
 
 fn announced(trial: &Trial, deployment: &str, candidate: u32) -> usize {

@@ -55,17 +55,22 @@ pub(crate) fn consumer(workflows: &[(&str, &str)], files: &[(&str, &str)]) -> Tr
 
     let trial = Trial::of("octo/shop");
     let baton = trial.folder().join("baton");
-    for action in ["preflight", "runner-failover", "health-gates"] {
+    let actions = [
+        "preflight",
+        "runner-failover",
+        "health-gates",
+        "push-metrics",
+    ];
+    for action in actions {
         fs::create_dir_all(baton.join("actions").join(action)).unwrap();
     }
-    for name in [
-        "launch.sh",
-        "preflight/action.yml",
-        "runner-failover/action.yml",
-        "health-gates/action.yml",
-    ] {
-        let name = format!("actions/{name}");
-        fs::copy(project().join(&name), baton.join(&name)).unwrap();
+    let descriptions = actions.map(|action| format!("actions/{action}/action.yml"));
+    for name in descriptions
+        .iter()
+        .map(String::as_str)
+        .chain(["actions/launch.sh"])
+    {
+        fs::copy(project().join(name), baton.join(name)).unwrap();
     }
     stage(&baton);
     let folder = trial.checkout().join(".github/workflows");
@@ -85,8 +90,41 @@ pub(crate) fn consumer(workflows: &[(&str, &str)], files: &[(&str, &str)]) -> Tr
         }
     }
     trial.commit();
-    let local = format!("{}={}", pins[0], baton.display());
-    trial.with(&["--local-repository", &local])
+    let mut local = vec![format!("{}={}", pins[0], baton.display())];
+    local.extend(keeper_of_artifacts(&trial, workflows));
+    let arguments: Vec<&str> = local
+        .iter()
+        .flat_map(|served| ["--local-repository", served.as_str()])
+        .collect();
+    trial.with(&arguments)
+}
+
+/// GitHub's action that keeps artifacts needs GitHub: this one puts them into the run's folder.
+const KEEPER: &str = r#"name: keep
+inputs:
+  name: {required: true}
+  path: {required: true}
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      run: mkdir -p "$TRIAL_RUN/artifacts" && cp -r "$KEPT" "$TRIAL_RUN/artifacts/$NAME"
+      env:
+        KEPT: ${{ inputs.path }}
+        NAME: ${{ inputs.name }}
+"#;
+
+/// That action, as the version that the workflows pin; nothing where they keep nothing.
+fn keeper_of_artifacts(trial: &Trial, workflows: &[(&str, &str)]) -> Option<String> {
+    const NAME: &str = "actions/upload-artifact";
+    let uses = format!("uses: {NAME}@");
+    let pinned = workflows
+        .iter()
+        .find_map(|(_, text)| text.split_once(&uses)?.1.split(' ').next())?;
+    let folder = trial.folder().join("keeper");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("action.yml"), KEEPER).unwrap();
+    Some(format!("{NAME}@{pinned}={}", folder.display()))
 }
 
 /// That the newest run deployed once, on one leg, and that every job of it came to a good end.
@@ -143,6 +181,9 @@ fn the_workflow_of_the_readme_deploys_once_and_again_and_a_person_can_ask_for_th
                 "{wanted} is missing: {preflight}"
             );
         }
+        let figures = ended.summary("metrics-verdict");
+        let all = format!("| 100 % ({run} of {run}) |");
+        assert!(figures.contains(&all), "{all} is missing: {figures}");
         // The other leg may find the work done.
         let preflight = ended.summary("preflight-2");
         assert!(

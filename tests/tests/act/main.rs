@@ -8,5 +8,6 @@
 mod ci_local;
 mod consumer;
 mod gates;
+mod pipeline;
 mod running;
 mod trial;

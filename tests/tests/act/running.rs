@@ -112,7 +112,8 @@ impl Drop for Running {
 }
 
 impl Ended {
-    /// The summary that a baton step wrote: `verdict`, `deploy-1` for the leg of candidate 1, `preflight-1` for its preflight.
+    /// The summary that a baton step wrote: `verdict`, `deploy-1` for the leg of candidate 1, `preflight-1` for its preflight,
+    /// `metrics-deploy-1` for what it pushed.
     pub(crate) fn summary(&self, job: &str) -> String {
         let file = self.folder.join(format!("{job}.md"));
         fs::read_to_string(&file).unwrap_or_else(|_| {
@@ -121,6 +122,11 @@ impl Ended {
                 log(&self.folder)
             )
         })
+    }
+
+    /// What the step that keeps artifacts was given under this name; see [`crate::consumer`].
+    pub(crate) fn artifact(&self, name: &str) -> Option<PathBuf> {
+        Some(self.folder.join("artifacts").join(name)).filter(|folder| folder.is_dir())
     }
 
     /// What act said, for a person who looks why a test failed.

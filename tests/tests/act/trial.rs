@@ -18,6 +18,7 @@ use crate::running::Running;
 const HOOK: &str = r#"[[ -z ${INPUT_MODE:-} ]] || export GITHUB_STEP_SUMMARY=$TRIAL_RUN/$GITHUB_JOB${INPUT_CANDIDATE:+-$INPUT_CANDIDATE}.md
 [[ ! -v INPUT_CHECKS ]] || export GITHUB_STEP_SUMMARY=$TRIAL_RUN/preflight-$INPUT_CANDIDATE.md
 [[ ! -v INPUT_GATES ]] || export GITHUB_STEP_SUMMARY=$TRIAL_RUN/health-gates.md
+[[ ! -v INPUT_PUSHGATEWAY_URL ]] || export GITHUB_STEP_SUMMARY=$TRIAL_RUN/metrics-$GITHUB_JOB${INPUT_CANDIDATE:+-$INPUT_CANDIDATE}.md
 "#;
 
 /// A repository with a workflow, and everything that act needs to run it.
@@ -207,6 +208,7 @@ pub(crate) fn stage(into: &Path) {
         ("preflight", binaries::preflight()),
         ("health-gates", binaries::health_gates()),
         ("runner-failover", binaries::runner_failover()),
+        ("push-metrics", binaries::push_metrics()),
     ] {
         let program = from
             .path()
