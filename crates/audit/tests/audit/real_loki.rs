@@ -357,3 +357,45 @@ async fn a_ledger_larger_than_loki_takes_at_once_is_pushed_whole() {
     // Too much to be read back at once.
     assert_eq!(count(&server, "{job=\"baton\"}").await, "4000");
 }
+
+#[tokio::test]
+#[ignore = "needs a Loki: make e2e-loki"]
+async fn every_query_that_the_page_shows_finds_what_it_asks_for() {
+    let page = include_str!("../../../../docs/audit.md");
+    let queries: Vec<&str> = page
+        .split("```logql\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .map(str::trim)
+        .collect();
+    assert!(queries.len() >= 5, "the page shows queries: {queries:?}");
+    let server = start(&[]);
+    let loki = client(&server);
+    let begin = now() - 60_000;
+    let made = |(event, seq)| {
+        let mut made = entry(seq, event);
+        made.at = Timestamp(begin + seq);
+        made
+    };
+    let all: Vec<Entry> = every_event().into_iter().zip(1..).map(made).collect();
+    loki.push(&all, &origin(), deadline())
+        .await
+        .expect("pushed");
+    await_lines(&server, "{job=\"baton\"}", all.len()).await;
+    for text in queries {
+        let found = if text.starts_with("sum ") {
+            let answer = ask(&server, "query", &[("query", text)]).await;
+            answer["data"]["result"].as_array().map_or(0, Vec::len)
+        } else {
+            query(&server, text).await.len()
+        };
+        assert!(found > 0, "{text} finds nothing");
+    }
+    // Every event has its own sentence and its own reviewer's words.
+    let told = query(
+        &server,
+        queries[0].split(" | line_format").next().unwrap_or_default(),
+    )
+    .await;
+    assert_eq!(told.len(), all.len());
+}
