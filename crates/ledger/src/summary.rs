@@ -133,6 +133,13 @@ impl DeploymentState {
         self.outcome.is_some()
     }
 
+    /// Whether it waits behind another deployment.
+    pub fn waits(&self) -> bool {
+        !self.finished()
+            && !self.claimed
+            && self.announced.values().any(|c| c.queued_behind.is_some())
+    }
+
     /// Whether the candidate's preflight failed.
     pub fn unfit(&self, candidate: u32) -> bool {
         self.announced.get(&candidate).is_some_and(|c| c.unfit)

@@ -166,14 +166,7 @@ impl Tip {
 
     /// How many unfinished deployments wait behind another.
     pub fn queue_depth(&self) -> usize {
-        self.deployments
-            .iter()
-            .filter(|d| {
-                !d.finished()
-                    && !d.claimed
-                    && d.announced.values().any(|c| c.queued_behind.is_some())
-            })
-            .count()
+        self.deployments.iter().filter(|d| d.waits()).count()
     }
 
     fn apply(&mut self, entry: &Entry) {
