@@ -60,6 +60,8 @@ pub struct Alarm {
 struct Waiting {
     /// The newest claim that was seen, and since when.
     claim: Option<(u32, Duration)>,
+    /// People who read the log know why nothing happens.
+    said: bool,
     reading: bool,
     read_sent: Option<Duration>,
     failing: Option<(Duration, StoreError)>,
@@ -95,10 +97,18 @@ impl Alarm {
         if self.end.is_some() {
             return Vec::new();
         }
-        if self.claiming.is_none() {
-            return self.wait(now, nonce, input);
+        let mut out = match self.claiming {
+            None => self.wait(now, nonce, input),
+            Some(_) => self.claim(now, nonce, input),
+        };
+        if self.end.is_none() && self.waiting.claim.is_some() && !self.waiting.said {
+            self.waiting.said = true;
+            out.push(Effect::Say(format!(
+                "another process is about to tell people; unless it does within {} s, this one tells them",
+                ALERT_UNSENT.as_secs()
+            )));
         }
-        self.claim(now, nonce, input)
+        out
     }
 
     fn claim(&mut self, now: Now, nonce: &str, input: Input) -> Vec<Effect> {

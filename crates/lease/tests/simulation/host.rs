@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use lease::protocol::{
-    Appender, Candidate, CandidateConfig, Command, Conclusion, Effect, Input, Now, Person, Watcher,
+    Alarm, Appender, Candidate, CandidateConfig, Command, Conclusion, Effect, Input, Now, Person,
+    Watcher,
 };
 use ledger::Party;
 
@@ -13,6 +14,7 @@ pub(crate) enum Actor {
     Watcher(Box<Watcher>),
     Person(Box<Person>),
     Appender(Box<Appender>),
+    Alarm(Box<Alarm>),
 }
 
 impl Actor {
@@ -22,6 +24,7 @@ impl Actor {
             Actor::Watcher(actor) => actor.step(now, nonce, input),
             Actor::Person(actor) => actor.step(now, nonce, input),
             Actor::Appender(actor) => actor.step(now, nonce, input),
+            Actor::Alarm(actor) => actor.step(now, nonce, input),
         }
     }
 
@@ -31,6 +34,7 @@ impl Actor {
             Actor::Watcher(actor) => actor.wake_at(),
             Actor::Person(actor) => actor.wake_at(),
             Actor::Appender(actor) => actor.wake_at(),
+            Actor::Alarm(actor) => actor.wake_at(),
         }
     }
 }
@@ -131,6 +135,11 @@ impl Host {
 
     pub(crate) fn is_candidate(&self) -> bool {
         matches!(self.actor, Actor::Candidate(_))
+    }
+
+    /// Whether it records that people were told.
+    pub(crate) fn is_voice(&self) -> bool {
+        self.name.ends_with("#told")
     }
 
     /// Whether it judges gates at this moment.

@@ -250,6 +250,7 @@ impl World {
             format!("{name} ends: {end}")
         });
         let told = match end {
+            AppenderEnd::Done(_) if self.hosts[index].is_voice() => true,
             // Who it spoke for is the host that its name begins with.
             AppenderEnd::Done(seen) => {
                 let me = self

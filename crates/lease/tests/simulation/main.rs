@@ -5,6 +5,7 @@
     reason = "a test ends with a panic"
 )]
 
+mod alarms;
 mod cast;
 mod dice;
 mod faults;

@@ -12,8 +12,8 @@ use std::{
 use lease::{
     Record, Timing,
     protocol::{
-        Appender, AppenderConfig, Candidate, CandidateConfig, Command, Effect, Input, Now, Person,
-        PersonConfig, SwapAnswer, Watcher, WatcherConfig,
+        Alarm, AlarmConfig, Appender, AppenderConfig, Candidate, CandidateConfig, Command, Effect,
+        Input, Now, Person, PersonConfig, SwapAnswer, Watcher, WatcherConfig,
     },
     store::{Snapshot, StoreError, Write},
 };
@@ -47,6 +47,8 @@ pub(crate) enum Happening {
         token: u64,
     },
     Fault(Fault),
+    /// A host that claimed an alert has told people.
+    Told(usize),
 }
 
 /// How bad the network and the store are.
@@ -177,6 +179,12 @@ impl World {
         self.add(self.now, name, deployment, actor, cast::works(0))
     }
 
+    pub(crate) fn add_alarm(&mut self, at: Duration, config: AlarmConfig) -> usize {
+        let (name, deployment) = (config.instance.clone(), config.deployment.id.clone());
+        let actor = Actor::Alarm(Box::new(Alarm::new(config)));
+        self.add(at, name, deployment, actor, cast::works(0))
+    }
+
     fn add(
         &mut self,
         at: Duration,
@@ -286,6 +294,7 @@ impl World {
             Happening::WatchdogDeadline(host, generation) => self.watchdog(host, generation),
             Happening::GatesStep { host, token } => self.begin_gates(host, token),
             Happening::Fault(fault) => self.strike(fault),
+            Happening::Told(host) => self.told(host),
         }
     }
 
@@ -324,6 +333,7 @@ impl World {
             boot: host.clock.local(self.now),
             wall: Timestamp(wall),
         };
+        let over = matches!(&host.actor, Actor::Alarm(actor) if actor.end().is_some());
         let effects = host.actor.step(now, &nonce, input);
         let told = match &host.actor {
             Actor::Appender(actor) => actor.end().cloned(),
@@ -333,6 +343,13 @@ impl World {
         if asked || told.is_some() {
             host.alive = false;
         }
+        let claimed = match &host.actor {
+            Actor::Alarm(actor) => actor.end().filter(|_| !over).cloned(),
+            _ => None,
+        };
+        if over {
+            return;
+        }
         host.generation += 1;
         let tick = (
             host.clock.truth(host.actor.wake_at()),
@@ -340,6 +357,9 @@ impl World {
         );
         if let Some(end) = told {
             self.judge_told(index, &end);
+        }
+        if let Some(end) = claimed {
+            return self.alarm_over(index, &end);
         }
         for effect in effects {
             self.carry_out(index, effect);
