@@ -13,17 +13,22 @@ use lease::{
     shell,
     store::{Snapshot, Store},
 };
-use ledger::{AlertKind, AlertState, Channel, Deployment, Event};
+use ledger::{AlertKind, AlertState, Channel, Deployment, Event, targets};
 use leg::{NoHands, ThisHost, Voice};
 use notify::{Channels, News, Resolved};
 use tokio::time::Instant;
 
-/// How long people may take to be told, all ways at once. Well within the minute after which another process tells the
-/// same: see [`ALERT_UNSENT`](lease::protocol::ALERT_UNSENT).
-const TELL_WITHIN: Duration = Duration::from_secs(40);
+/// How long people may take to be told, all ways at once.
+///
+/// The claim, this, and what records it stay together well below the minute after which another process tells the same
+/// ([`ALERT_UNSENT`](lease::protocol::ALERT_UNSENT)); and a verdict that has trouble with all of them ends within a minute.
+const TELL_WITHIN: Duration = Duration::from_secs(25);
 
 /// How long the store may be silent before people are told without it.
-const PATIENCE: Duration = Duration::from_secs(20);
+const CLAIM_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long it may be silent when people were told and that is to be recorded.
+const RECORD_PATIENCE: Duration = Duration::from_secs(8);
 
 /// What became of an alert.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,6 +39,18 @@ pub(crate) struct Told {
     pub(crate) elsewhere: bool,
     /// What a person should know beside it.
     pub(crate) notes: Vec<String>,
+}
+
+/// Who tells something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// This process, now.
+    Ours {
+        /// What a person should know beside it.
+        notes: Vec<String>,
+    },
+    /// Not this one: another has told it, or nobody is to be told.
+    Over(Told),
 }
 
 /// Who tells, and where that is recorded.
@@ -48,34 +65,64 @@ pub(crate) struct Alerting<'a> {
 impl Alerting<'_> {
     /// Tells `news` of `deployment`, unless another process has.
     pub(crate) async fn alert(&self, deployment: &Deployment, news: &News) -> Told {
-        let mut told = Told::default();
+        match self.claim(deployment, news).await {
+            Claim::Ours { notes } => self.speak(deployment, news, notes).await,
+            Claim::Over(told) => told,
+        }
+    }
+
+    /// Finds out who tells `news`. Takes as long as another process that is about to tell it needs.
+    pub(crate) async fn claim(&self, deployment: &Deployment, news: &News) -> Claim {
+        let mut notes = Vec::new();
         if self.channels.is_empty() {
-            return told;
+            return Claim::Over(Told::default());
         }
         if let Some(store) = self.store {
-            match self
-                .may_speak(store, deployment, &news.key, news.kind)
-                .await
-            {
+            let speaks = self.may_speak(store, deployment, &news.key, news.kind);
+            match speaks.await {
                 Ok(true) => {}
                 Ok(false) => {
-                    told.elsewhere = true;
-                    return told;
+                    return Claim::Over(Told {
+                        elsewhere: true,
+                        ..Told::default()
+                    });
                 }
                 // Twice is better than never.
-                Err(why) => told.notes.push(format!(
-                    "the ledger could not be asked whether people were told already ({why})"
+                Err(why) => notes.push(format!(
+                    "the ledger could not be asked whether people were told already ({why}): they may be told once more"
                 )),
             }
         }
-        let deadline = Instant::now() + TELL_WITHIN;
-        told.channels = self.channels.tell(news, deadline).await;
+        Claim::Ours { notes }
+    }
+
+    /// Tells `news` of `deployment`, which this process has claimed, and records that.
+    pub(crate) async fn speak(
+        &self,
+        deployment: &Deployment,
+        news: &News,
+        notes: Vec<String>,
+    ) -> Told {
+        let channels = self.channels.tell(news, Instant::now() + TELL_WITHIN).await;
+        let mut told = Told {
+            channels,
+            notes,
+            ..Told::default()
+        };
         if told.channels.iter().any(|channel| channel.told) {
-            let event = Event::AlertSent {
+            // Where the ledger could not be asked, it does not know yet what people were told; else this is left out.
+            let alert = Event::Alert {
+                key: news.key.clone(),
+                kind: news.kind,
+                instance: leg::random_name(),
+                claim: 1,
+            };
+            let sent = Event::AlertSent {
                 key: news.key.clone(),
                 channels: told.channels.clone(),
             };
-            told.notes.extend(self.record(deployment, event).await);
+            told.notes
+                .extend(self.record(deployment, vec![alert, sent]).await);
         }
         told
     }
@@ -93,17 +140,20 @@ impl Alerting<'_> {
             return told;
         }
         let deadline = Instant::now() + TELL_WITHIN;
+        let mut over = Vec::new();
         for alert in alerts {
             let resolved = Resolved::new(alert, lock, news.clone());
             let channels = self.channels.resolve(&resolved, deadline).await;
             if channels.iter().any(|channel| channel.told) {
-                let event = Event::AlertResolved {
+                over.push(Event::AlertResolved {
                     key: alert.key.clone(),
                     channels: channels.clone(),
-                };
-                told.notes.extend(self.record(deployment, event).await);
+                });
             }
             told.channels.extend(channels);
+        }
+        if !over.is_empty() {
+            told.notes.extend(self.record(deployment, over).await);
         }
         told
     }
@@ -121,7 +171,7 @@ impl Alerting<'_> {
             kind,
             instance: leg::random_name(),
             resend_after: self.timing.resend_after,
-            patience: PATIENCE,
+            patience: CLAIM_PATIENCE,
             poll: self.timing.poll,
         });
         let mut hands = NoHands(self.voice);
@@ -135,15 +185,15 @@ impl Alerting<'_> {
     }
 
     /// Records what people were told; why that failed, where it did.
-    async fn record(&self, deployment: &Deployment, event: Event) -> Option<String> {
+    async fn record(&self, deployment: &Deployment, events: Vec<Event>) -> Option<String> {
         let store = self.store?;
         let mut appender = Appender::new(AppenderConfig {
             deployment: deployment.clone(),
             by: None,
             instance: String::new(),
-            events: vec![event],
+            events,
             resend_after: self.timing.resend_after,
-            patience: PATIENCE,
+            patience: RECORD_PATIENCE,
         });
         let mut hands = NoHands(self.voice);
         shell::run(
@@ -163,13 +213,23 @@ impl Alerting<'_> {
     }
 }
 
-/// The alerts that a deployment which ended well puts an end to, and those of a queue that is short again.
-pub(crate) fn over(seen: &Snapshot, succeeded: bool) -> Vec<&AlertState> {
-    let short = seen.tip.queue_depth() <= ledger::targets::QUEUE_DEPTH;
+/// The alerts that are over now that `judged` has come to its end: where it succeeded, those of deployments that ended
+/// before it did (a verdict that is run again must not call a later failure off), and, where the queue is short again,
+/// those of the queue. `at_github` wait in the concurrency group.
+pub(crate) fn over<'a>(
+    seen: &'a Snapshot,
+    judged: &str,
+    succeeded: bool,
+    at_github: usize,
+) -> Vec<&'a AlertState> {
+    let short = seen.tip.queue_depth().max(at_github) <= targets::QUEUE_DEPTH;
+    let last = |id: &str| seen.tip.deployment(id).map(|state| state.last_seq);
+    let end = last(judged);
     seen.tip
         .open_alerts()
         .filter(|alert| match alert.kind {
-            AlertKind::DeploymentFailed => succeeded,
+            // One that the tip has forgotten lies far back.
+            AlertKind::DeploymentFailed => succeeded && last(&alert.deployment) <= end,
             AlertKind::QueueDeep => short,
         })
         .collect()

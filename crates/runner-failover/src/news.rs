@@ -26,14 +26,33 @@ pub(crate) fn of_deployment(
     story: &Story,
 ) -> News {
     let state = story.state.as_ref();
+    let detail = state.map(|s| s.detail.clone()).unwrap_or_default();
+    // Read without anything around it: what it is about stands first.
+    let (title, detail) = match report.outcome.as_str() {
+        "" => (
+            format!(
+                "nobody knows how the deployment to {} stands",
+                config.target
+            ),
+            report.headline.clone(),
+        ),
+        "held" => (
+            format!(
+                "deployments to {} are held until a person decides",
+                config.target
+            ),
+            detail,
+        ),
+        _ => (report.headline.clone(), detail),
+    };
     let mut news = News {
-        title: report.headline.clone(),
+        title,
         outcome: report.outcome.clone(),
         reason: state
             .and_then(|s| s.reason)
             .map(|reason| reason.to_string())
             .unwrap_or_default(),
-        detail: state.map(|s| s.detail.clone()).unwrap_or_default(),
+        detail,
         what_now: report.now.clone().unwrap_or_default(),
         timeline: story
             .entries
@@ -62,22 +81,24 @@ pub(crate) fn of_queue(
     waiting: usize,
     seen: Option<&Snapshot>,
 ) -> News {
-    let queued = seen.into_iter().flat_map(|seen| &seen.tip.deployments);
-    let names: Vec<Named> = queued
-        .filter(|d| !d.finished() && !d.claimed)
-        .map(|d| Named {
-            name: d.deployment.id.clone(),
-            seen: format!("waits, {}", d.deployment.version),
-        })
+    let behind: Vec<&str> = seen
+        .into_iter()
+        .flat_map(|seen| &seen.tip.deployments)
+        .filter(|deployment| deployment.waits())
+        .map(|deployment| deployment.deployment.id.as_str())
         .collect();
+    let behind = match behind.as_slice() {
+        // They wait at GitHub, and have told nobody of themselves.
+        [] => String::new(),
+        behind => format!("; behind it: {}", behind.join(", ")),
+    };
     let mut news = News {
         title: format!("{waiting} deployments to {} wait behind another", config.target),
         outcome: "queue_deep".to_owned(),
-        detail: format!("{} holds the lock", holder.id),
+        detail: format!("{} is at the head of the queue{behind}", holder.id),
         what_now: "Look at the deployment at the head of the queue: `mode: status` says what it does. Cancel the runs that \
                    nobody needs any more."
             .to_owned(),
-        runners: names,
         ..News::new(AlertKind::QueueDeep, format!("{}/queue", holder.id))
     };
     identify(&mut news, config, lock, holder);

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    alerting::{Alerting, Told},
+    alerting::{Alerting, Claim, Told},
     config::{Config, Lock},
     news,
 };
@@ -53,7 +53,8 @@ pub(crate) struct Queue<'a> {
     /// The deployment that is judged.
     pub(crate) deployment: &'a Deployment,
     pub(crate) waiting: watch::Receiver<usize>,
-    /// Set once people are being told: whoever gives up watching lets that come to its end.
+    /// Set once this process tells people: whoever gives up watching lets that come to its end. Not while another process
+    /// is about to tell them, for which nobody waits.
     pub(crate) telling: &'a Cell<bool>,
 }
 
@@ -62,12 +63,11 @@ impl Queue<'_> {
     pub(crate) async fn watch(mut self) -> Told {
         let mut asking = tokio::time::interval_at(Instant::now(), EVERY);
         asking.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut at_github = 0;
+        let mut in_the_group = 0;
         loop {
             let at_the_lease = *self.waiting.borrow_and_update();
-            let deepest = at_the_lease.max(at_github);
+            let deepest = at_the_lease.max(in_the_group);
             if deepest > targets::QUEUE_DEPTH {
-                self.telling.set(true);
                 return self.tell(deepest).await;
             }
             tokio::select! {
@@ -76,7 +76,9 @@ impl Queue<'_> {
                         std::future::pending::<()>().await;
                     }
                 }
-                _ = asking.tick(), if self.group.is_some() => at_github = self.ask_github().await,
+                _ = asking.tick(), if self.group.is_some() => {
+                    in_the_group = at_github(self.config, self.group, self.alerting.voice).await;
+                }
             }
         }
     }
@@ -93,41 +95,44 @@ impl Queue<'_> {
             .filter(|record| !record.phase.is_terminal())
             .map_or(self.deployment, |record| &record.deployment);
         let news = news::of_queue(self.config, self.lock, holder, waiting, seen.as_ref());
-        self.alerting.alert(holder, &news).await
-    }
-
-    /// How many runs wait in the concurrency group; none where GitHub does not say: then nobody is woken.
-    async fn ask_github(&self) -> usize {
-        let context = &self.config.context;
-        let (Some(api), Some(repository), Some(token), Some(group)) = (
-            &context.api_url,
-            &context.repository,
-            &self.config.token,
-            self.group,
-        ) else {
-            return 0;
-        };
-        if context.is_act {
-            return 0;
-        }
-        let asked = async {
-            let token = Token::new(token.expose()).map_err(|error| error.to_string())?;
-            let options = ClientOptions::new(api, token);
-            let client = Client::new(options).map_err(|error| error.to_string())?;
-            let run = context.run_id.unwrap_or_default();
-            client
-                .queue(&repository.owner, &repository.name, group, run)
-                .await
-                .map_err(|error| error.to_string())
-        };
-        match asked.await {
-            Ok(queue) => queue.pending.len(),
-            Err(why) => {
-                self.alerting.voice.say(&format!(
-                    "GitHub does not say who waits in the concurrency group {group}: {why}"
-                ));
-                0
+        match self.alerting.claim(holder, &news).await {
+            Claim::Ours { notes } => {
+                self.telling.set(true);
+                self.alerting.speak(holder, &news, notes).await
             }
+            Claim::Over(told) => told,
+        }
+    }
+}
+
+/// How many runs wait in the concurrency group; none where GitHub does not say: then nobody is woken.
+pub(crate) async fn at_github(config: &Config, group: Option<&str>, voice: &Voice) -> usize {
+    let context = &config.context;
+    let (Some(api), Some(repository), Some(token), Some(group)) = (
+        &context.api_url,
+        &context.repository,
+        &config.token,
+        group.filter(|_| !context.is_act),
+    ) else {
+        return 0;
+    };
+    let asked = async {
+        let token = Token::new(token.expose()).map_err(|error| error.to_string())?;
+        let options = ClientOptions::new(api, token);
+        let client = Client::new(options).map_err(|error| error.to_string())?;
+        let run = context.run_id.unwrap_or_default();
+        client
+            .queue(&repository.owner, &repository.name, group, run)
+            .await
+            .map_err(|error| error.to_string())
+    };
+    match asked.await {
+        Ok(queue) => queue.pending.len(),
+        Err(why) => {
+            voice.say(&format!(
+                "GitHub does not say who waits in the concurrency group {group}: {why}"
+            ));
+            0
         }
     }
 }
