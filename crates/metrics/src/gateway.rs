@@ -55,6 +55,9 @@ pub enum GatewayError {
     /// Nothing, or not all, was answered in time.
     #[error(transparent)]
     TooSlow(HttpError),
+    /// It was out of date before it could be sent.
+    #[error(transparent)]
+    Outdated(HttpError),
     /// TLS was not agreed on: for instance a certificate that nobody vouches for.
     #[error(transparent)]
     Tls(HttpError),
@@ -115,6 +118,7 @@ impl GatewayError {
         match self {
             GatewayError::OutOfReach(_)
             | GatewayError::TooSlow(_)
+            | GatewayError::Outdated(_)
             | GatewayError::Unwell { .. } => true,
             GatewayError::Address { .. }
             | GatewayError::Client(_)
@@ -136,6 +140,7 @@ impl GatewayError {
             | HttpError::Certificates { .. }
             | HttpError::Client { .. } => GatewayError::Client(error),
             HttpError::NoAnswer { .. } | HttpError::Slow { .. } => GatewayError::TooSlow(error),
+            HttpError::Outdated { .. } => GatewayError::Outdated(error),
             HttpError::Tls { .. } => GatewayError::Tls(error),
             HttpError::Name(_)
             | HttpError::Connect { .. }
@@ -210,10 +215,25 @@ impl Gateway {
         text: &str,
         deadline: Instant,
     ) -> Result<(), GatewayError> {
+        self.put_while(group, text, || true, deadline).await
+    }
+
+    /// [`Gateway::put`] of a text that may be sent only while `still` says so; that is asked when the connection stands,
+    /// right before the text goes out.
+    ///
+    /// # Errors
+    /// As for [`Gateway::put`], and [`GatewayError::Outdated`]: the gateway holds what it held.
+    pub async fn put_while(
+        &self,
+        group: &Group,
+        text: &str,
+        still: impl Fn() -> bool + Send + Sync + 'static,
+        deadline: Instant,
+    ) -> Result<(), GatewayError> {
         let mut request = Request::new("PUT", &format!("{}/{}", self.base, group.path()))
             .and_then(|request| request.header("content-type", CONTENT_TYPE))
             .map_err(GatewayError::of)?
-            .body(text);
+            .body_while(text, still);
         if let Some(credentials) = &self.credentials {
             request = request.credentials(credentials).map_err(GatewayError::of)?;
         }

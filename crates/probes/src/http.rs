@@ -5,6 +5,7 @@
 //! retries, for captures between requests, or for what an answer means to a protocol on top: Docker, registries and
 //! Prometheus have their own files.
 
+mod body;
 mod client;
 mod coding;
 mod error;

@@ -9,7 +9,7 @@ use std::{
 use lease::store::Store;
 use ledger::{Role, Timestamp, Tip};
 use leg::Voice;
-use metrics::{Gateway, Group, Moment, Subject};
+use metrics::{Gateway, GatewayError, Group, Moment, Subject};
 use push_metrics::pushing::{Limits, News, Order, Pushing};
 use supervisor::boottime;
 use tokio::time::Instant;
@@ -111,8 +111,15 @@ pub(crate) async fn push(
             },
             Order::Push(group) => {
                 pushes += 1;
-                match gateway.put(&groups[group], &texts.0[group], deadline).await {
+                let until = pushing.fresh_until();
+                let still = move || boottime::now() <= until;
+                let put = gateway.put_while(&groups[group], &texts.0[group], still, deadline);
+                match put.await {
                     Ok(()) => News::Pushed,
+                    Err(GatewayError::Outdated(error)) => {
+                        voice.say(&format!("failed to {error}; reading the ledger again"));
+                        News::Outdated
+                    }
                     Err(error) => failed(error.to_string(), error.may_pass()),
                 }
             }

@@ -2,7 +2,7 @@
 //!
 //! A Pushgateway has no compare-and-swap: who pushes an older reading over a newer one takes totals back, and Prometheus
 //! reads that as a new beginning. So a reading older than [`Limits::fresh_for`] is never pushed, whatever held this process
-//! up meanwhile, and after a push the ledger is read once more: where it has moved on, the newer totals follow at once.
+//! up meanwhile ([`Pushing::fresh_until`] holds until the connection stands), and after a push the ledger is read once more: where it has moved on, the newer totals follow at once.
 //! What is left is the time between the look at the clock and the gateway's own; design §7 says how the rules bear it.
 //!
 //! Responsible for this order alone. It has no clock and sends nothing.
@@ -62,6 +62,8 @@ pub enum News {
     },
     /// The group was pushed.
     Pushed,
+    /// The group was not sent: until the connection stood, the reading had grown too old.
+    Outdated,
     /// A read or a push failed.
     Failed {
         /// Trying again may help.
@@ -116,6 +118,13 @@ impl Pushing {
         self.started + self.limits.within
     }
 
+    /// Until when the newest reading may be sent.
+    pub fn fresh_until(&self) -> Duration {
+        self.reading.map_or(Duration::ZERO, |reading| {
+            reading.asked_at + self.limits.fresh_for
+        })
+    }
+
     /// Takes in `news` and says what is to be done. The clock is looked at once more right before each push: hand in the
     /// time of the call.
     pub fn step(&mut self, now: Duration, news: News) -> Order {
@@ -141,16 +150,16 @@ impl Pushing {
     }
 
     fn next(&mut self, now: Duration) -> Order {
-        let Some(reading) = self.reading else {
+        if self.reading.is_none() {
             return self.read();
-        };
+        }
         let Some(group) = self.next_group() else {
             return Order::Done;
         };
         if now > self.ends_at() {
             return Order::GivenUp;
         }
-        if now > reading.asked_at + self.limits.fresh_for {
+        if now > self.fresh_until() {
             return self.read();
         }
         self.stage = Stage::Pushing(group);

@@ -174,3 +174,17 @@ fn a_push_without_an_answer_is_done_again() {
     };
     assert_eq!(pushing.step(until, News::Tick), Order::Push(0));
 }
+
+#[test]
+fn a_reading_that_grew_old_while_the_connection_was_made_is_read_again_without_a_wait() {
+    let mut pushing = begun();
+    assert_eq!(pushing.step(secs(100), News::Tick), Order::Read);
+    assert_eq!(pushing.step(secs(100), read(secs(100), 1)), Order::Push(0));
+    assert_eq!(pushing.fresh_until(), secs(100) + FRESH);
+    let late = pushing.fresh_until() + millis(1);
+    assert_eq!(pushing.step(late, News::Outdated), Order::Read);
+    assert_eq!(pushing.step(late, read(late, 1)), Order::Push(0));
+    assert_eq!(pushing.fresh_until(), late + FRESH);
+    let end = pushing.ends_at() + millis(1);
+    assert_eq!(pushing.step(end, News::Outdated), Order::GivenUp);
+}

@@ -11,7 +11,7 @@ use reqwest::{
 };
 use tokio::time::{Instant, timeout_at};
 
-use super::{HttpError, Request, Response, coding, tls};
+use super::{HttpError, Request, Response, body::While, coding, tls};
 use crate::resolver::Resolver;
 
 /// Whose certificates are trusted.
@@ -250,11 +250,19 @@ impl Client {
             self.resolver.addresses(host, deadline).await?;
         }
         let broken = |error: reqwest::Error| HttpError::of(&error, at.clone());
+        let whole = reqwest::Body::from(request.body.clone());
+        let body = match request.still.clone() {
+            Some(still) => reqwest::Body::wrap(While {
+                inner: whole,
+                still,
+            }),
+            None => whole,
+        };
         let sent = self
             .inner
             .request(request.method.clone(), request.url.clone())
             .headers(request.headers.clone())
-            .body(request.body.clone())
+            .body(body)
             .send();
         let mut answer = timeout_at(deadline, sent)
             .await

@@ -2,6 +2,7 @@
 
 use std::{error::Error as _, io, path::PathBuf, time::Duration};
 
+use super::body::Outdated;
 use crate::{Answer, foreign, resolver::ResolveError};
 
 /// Why a request was not sent, or not answered whole. Texts fit "failed to …" and hold no credential: no header's
@@ -87,6 +88,12 @@ pub enum HttpError {
         /// How long was waited.
         after: Duration,
     },
+    /// The body was out of date when the connection stood; it was not sent.
+    #[error("send to {at}: what was to be sent grew out of date before the connection stood")]
+    Outdated {
+        /// `host:port`, or the socket's path.
+        at: String,
+    },
     /// A redirect led to where it failed, or redirects without end.
     #[error("{}", redirected(*followed, error))]
     Redirected {
@@ -114,7 +121,8 @@ impl HttpError {
             | HttpError::Header { .. }
             | HttpError::File { .. }
             | HttpError::Certificates { .. }
-            | HttpError::Client { .. } => Answer::Unknown,
+            | HttpError::Client { .. }
+            | HttpError::Outdated { .. } => Answer::Unknown,
             HttpError::Redirected { error, .. } => error.answer(),
             HttpError::Name(error) if !error.is_definite() => Answer::Unknown,
             HttpError::Name(_)
@@ -145,6 +153,9 @@ impl HttpError {
         while let Some(cause) = source {
             if let Some(name) = cause.downcast_ref::<ResolveError>() {
                 return HttpError::Name(name.clone());
+            }
+            if cause.is::<Outdated>() {
+                return HttpError::Outdated { at };
             }
             if let Some(io) = cause.downcast_ref::<io::Error>() {
                 if let Some(tls) = tls_error(io) {

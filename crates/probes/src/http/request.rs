@@ -1,6 +1,6 @@
 //! What is asked.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{
@@ -10,7 +10,7 @@ use reqwest::{
     },
 };
 
-use super::HttpError;
+use super::{HttpError, body::Still};
 
 /// Who asks; some servers refuse requests without it.
 const AGENT: &str = concat!("baton/", env!("CARGO_PKG_VERSION"));
@@ -71,6 +71,7 @@ pub struct Request {
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
+    pub(super) still: Option<Still>,
 }
 
 impl Request {
@@ -103,6 +104,7 @@ impl Request {
             url,
             headers,
             body: Vec::new(),
+            still: None,
         })
     }
 
@@ -147,6 +149,20 @@ impl Request {
     /// The request with a body.
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Request {
         self.body = body.into();
+        self
+    }
+
+    /// The request with a body that is out of date as soon as `still` says no. That is asked once the connection stands,
+    /// right before the body goes out: however long a name, a connection or TLS took, and whatever held this process up
+    /// meanwhile. A body that is out of date is not sent ([`HttpError::Outdated`]); the server sees a request without its
+    /// end, which it does not carry out.
+    pub fn body_while(
+        mut self,
+        body: impl Into<Vec<u8>>,
+        still: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Request {
+        self.body = body.into();
+        self.still = Some(Still(Arc::new(still)));
         self
     }
 
