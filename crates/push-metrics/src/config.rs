@@ -199,14 +199,21 @@ fn credentials(inputs: &Parsed, name: &str) -> Option<Credentials> {
 
 /// What says something of a service that nobody named would silently do nothing.
 fn without_service(inputs: &Parsed, wrong: &mut WrongInputs) {
+    // One that is named wrongly is told of already.
+    let told: Vec<String> = wrong.findings().iter().map(|f| f.name.clone()).collect();
+    let text = |name: &str| inputs.opt_text(name).is_some() || told.iter().any(|t| t == name);
+    let secret = |name: &str| inputs.secret(name).is_some();
     let of = [
-        ("pushgateway-auth", "pushgateway-url"),
-        ("loki-auth", "loki-url"),
-        ("loki-tenant", "loki-url"),
+        (
+            "pushgateway-auth",
+            secret("pushgateway-auth"),
+            "pushgateway-url",
+        ),
+        ("loki-auth", secret("loki-auth"), "loki-url"),
+        ("loki-tenant", text("loki-tenant"), "loki-url"),
     ];
-    let set = |name: &str| inputs.opt_text(name).is_some() || inputs.secret(name).is_some();
-    for (name, service) in of {
-        if set(name) && !set(service) {
+    for (name, is_set, service) in of {
+        if is_set && !text(service) {
             wrong.push(
                 name,
                 &format!("a value, and `{service}` is unset"),
@@ -215,7 +222,7 @@ fn without_service(inputs: &Parsed, wrong: &mut WrongInputs) {
             );
         }
     }
-    if inputs.flag("loki-output") && !set("loki-url") {
+    if inputs.flag("loki-output") && !text("loki-url") {
         wrong.push(
             "loki-output",
             "`true`, and `loki-url` is unset",
@@ -266,7 +273,7 @@ fn window_days(inputs: &Parsed, wrong: &mut WrongInputs) -> u32 {
     if !window.is_multiple_of(DAY) {
         wrong.push(
             "window",
-            &format!("`{}`", inputs.text("window")),
+            &format!("`{}h{}s`", window / 3600, window % 3600).replace("h0s", "h"),
             "whole days: the ledger keeps one sum a day",
             "round it: `30d`",
         );
