@@ -136,6 +136,8 @@ fn prometheus_shows_what_the_ledger_knows_and_a_person_is_woken_once_for_the_run
     let firing = ("firing".to_owned(), failed.clone());
     watchers.until_woken(std::slice::from_ref(&firing));
     assert_eq!(watchers.alerts(), std::slice::from_ref(&failed));
+    // The run that failed has pushed what became of it.
+    watchers.until_shown(&Count::Failures.query(), 1.0);
 
     from_now_on(&trial, "deploys");
     let ended = trial.push(WORKFLOW).wait(PATIENCE);

@@ -382,7 +382,7 @@ async fn every_query_that_the_page_shows_finds_what_it_asks_for() {
         .await
         .expect("pushed");
     await_lines(&server, "{job=\"baton\"}", all.len()).await;
-    for text in queries {
+    for text in queries.iter().copied() {
         let found = if text.starts_with("sum ") {
             let answer = ask(&server, "query", &[("query", text)]).await;
             answer["data"]["result"].as_array().map_or(0, Vec::len)
@@ -394,7 +394,10 @@ async fn every_query_that_the_page_shows_finds_what_it_asks_for() {
     // Every event has its own sentence and its own reviewer's words.
     let told = query(
         &server,
-        queries[0].split(" | line_format").next().unwrap_or_default(),
+        queries[0]
+            .split(" | line_format")
+            .next()
+            .unwrap_or_default(),
     )
     .await;
     assert_eq!(told.len(), all.len());
