@@ -136,7 +136,7 @@ async fn hostile_names_are_escaped_and_links_and_unreadable_folders_not_followed
     .unwrap();
     let shut = host.subject.temp.join("shut");
     fs::create_dir(&shut).unwrap();
-    fs::set_permissions(&shut, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&shut, fs::Permissions::from_mode(0o000)).unwrap();
     let (json, text) = host.written(&Redactor::new()).await;
     fs::set_permissions(&shut, fs::Permissions::from_mode(0o700)).unwrap();
     let all = json["filling"][1]["largest"].as_array().unwrap();
