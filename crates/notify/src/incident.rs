@@ -10,6 +10,9 @@ use crate::{News, Pace, Resolved, markdown, retry::Try};
 /// What marks an incident for people, and for whom looks for it.
 const LABEL: &str = "production-incident";
 
+/// What a job's own token needs.
+const WRITE: &str = "issues: write";
+
 /// How often it is looked for what was written, before it is written again.
 const LOOKS: u32 = 2;
 
@@ -212,6 +215,10 @@ impl Incident {
             }
             GitHubError::Gone { .. } => Try::Never(format!(
                 "failed to {error}; switch issues on in the repository's settings, or set `incident-issue: false`"
+            )),
+            // Reading comes first, and what that needs is not all that is needed.
+            GitHubError::Denied { mend, .. } if !mend.contains(WRITE) => Try::Never(format!(
+                "failed to {error} (`{WRITE}`, since an issue is to be written), or set `incident-issue: false`"
             )),
             _ => Try::Never(format!("failed to {error}")),
         }
