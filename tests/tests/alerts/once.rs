@@ -94,7 +94,7 @@ fn a_deployment_that_nobody_begins_wakes_a_person() {
     assert_says(
         &told,
         "never began",
-        "",
+        "never_claimed",
         "two runners with the wanted labels",
     );
 }

@@ -169,11 +169,8 @@ fn a_store_that_is_never_there_wakes_a_person_without_it() {
 fn a_store_that_lets_nobody_in_wakes_a_person_at_once() {
     let (scene, run, ways) = (Scene::new(), Run::number(1), Ways::open());
     fails(&scene, &run);
-    let wrong = "wrong-token-0b5e93aa";
-    let verdict = scene
-        .verdict(&run)
-        .over(&scene.link())
-        .input("github-token", wrong);
+    let (link, wrong) = (scene.link(), "wrong-token-0b5e93aa");
+    let verdict = scene.verdict(&run).over(&link).input("github-token", wrong);
     let begin = Instant::now();
     assert_nobody_knows(&ways, verdict, wrong);
     assert!(begin.elapsed() < A_MINUTE, "{:?}", begin.elapsed());
