@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use lease::{
     store::{
-        Snapshot, Store, StoreError, Swap,
+        History, Snapshot, Store, StoreError, Swap,
         git::{Credentials, GitOptions},
     },
     testing::{
@@ -179,7 +179,7 @@ async fn a_stale_snapshot_wins_nothing() {
 }
 
 #[tokio::test]
-async fn a_read_that_finds_nothing_new_and_a_swap_cost_two_requests_each() {
+async fn a_first_read_costs_three_requests_and_one_that_finds_nothing_new_or_a_swap_two() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), TOKEN).unwrap();
     let (store, lock, seen) = claimed(&server, folder.path()).await;
@@ -191,10 +191,15 @@ async fn a_read_that_finds_nothing_new_and_a_swap_cost_two_requests_each() {
             "more than {at_most}: {seen:?}"
         );
     };
-    other.read().await.unwrap();
     server.take_requests();
     other.read().await.unwrap();
+    // Who is there, which refs, and the objects: the first read is one fetch.
+    requests(3);
+    other.read().await.unwrap();
     requests(2);
+    let entries = other.history(History::FromSeq(2)).await.unwrap();
+    assert_eq!(entries[0].seq, 2);
+    requests(3);
     won(&store, heartbeat(&lock, &seen)).await;
     requests(2);
     // Two more when something moved: git asks what is in common, and then for the rest.

@@ -48,6 +48,11 @@ impl Reader {
             .is_some_and(|k| k.version.ledger.as_deref() == Some(ledger))
     }
 
+    /// The place of the newest entry that was seen, where that is known.
+    pub(super) fn newest(&self) -> Option<u64> {
+        self.known.as_ref().map(|known| known.tip.seq)
+    }
+
     /// Fetches both refs and reads them.
     pub(super) async fn read(
         &mut self,
@@ -64,18 +69,30 @@ impl Reader {
             if known.is_none() {
                 sweep(repository);
             }
+            let known_empty = known.as_ref() == Some(&Snapshot::default());
             let depth = if self.has_ledger {
                 Depth::WhatFollows
-            } else if is_empty(repository, url, &[&refs.lease, &refs.ledger], git, judge).await? {
-                Depth::Nothing
+            } else if known_empty
+                && is_empty(repository, url, &[&refs.lease, &refs.ledger], git, judge).await?
+            {
+                // Found so again: a listing costs less than a fetch that fails.
+                self.known = known;
+                return Ok(Seen::Whole(Snapshot::default()));
             } else {
                 Depth::Tip
             };
-            if depth == Depth::Nothing && known.as_ref() == Some(&Snapshot::default()) {
-                self.known = known;
-                return Ok(Seen::Whole(Snapshot::default()));
-            }
-            let quiet = fetch(repository, url, refs, depth, git, judge).await?;
+            let quiet = match fetch(repository, url, refs, depth, git, judge).await {
+                Err(StoreError::Unreachable { .. }) if depth == Depth::Tip => {
+                    let names = [refs.lease.as_str(), &refs.ledger];
+                    let depth = if is_empty(repository, url, &names, git, judge).await? {
+                        Depth::Nothing
+                    } else {
+                        Depth::Tip
+                    };
+                    fetch(repository, url, refs, depth, git, judge).await?
+                }
+                fetched => fetched?,
+            };
             if let Some(known) = known.filter(|_| quiet) {
                 self.known = Some(known.clone());
                 return Ok(Seen::Whole(known));
@@ -103,7 +120,7 @@ impl Reader {
 ///
 /// A fetch with a depth asks the server for objects even where nothing has moved, so only the first that finds a ledger
 /// has one; after it, an unchanged pair of refs costs a listing alone. And a fetch with a depth fails where no ref
-/// matches (git 2.39: `error: ` and nothing else), so there a listing comes first.
+/// matches (git 2.39: `error: ` and nothing else): a listing then tells an empty store from a server out of reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Depth {
     /// There is nothing on the server; refs that once were there are forgotten.

@@ -15,8 +15,11 @@ use super::{
 };
 use crate::store::{History, StoreError};
 
-/// How many entries the first fetch brings; a quarter of a thousand small commits, one request.
+/// How many entries the first fetch brings where it is not known how far to go; a quarter of a thousand small commits.
 const FIRST_DEPTH: u64 = 256;
+
+/// How many entries may have been written since the newest that is known of, without a second fetch.
+const SINCE: u64 = 8;
 
 /// How much deeper each further fetch goes where it is not known how far back a moment lies.
 const GROWTH: u64 = 4;
@@ -27,12 +30,14 @@ const CLOCK_SKEW: Duration = Duration::from_secs(3600);
 
 /// The entries of the chain, oldest first.
 ///
-/// Depths, not dates: `--shallow-since` fails where nothing is newer (design §5).
+/// Depths, not dates: `--shallow-since` fails where nothing is newer (design §5). `newest` is the place of the newest
+/// entry as far as the caller knows.
 pub(super) async fn read(
     repository: &Path,
     url: &str,
     refs: &Refs,
     from: History,
+    newest: Option<u64>,
     git: &Git,
     judge: &Judge,
 ) -> Result<Vec<Entry>, StoreError> {
@@ -42,12 +47,23 @@ pub(super) async fn read(
     // Left by one of ours that was killed; reads of the history are one at a time.
     scratch::remove_locks(&repository.join("refs"));
     let _ = std::fs::remove_file(repository.join("shallow.lock"));
-    if fetch::is_empty(repository, url, &[&refs.ledger], git, judge).await? {
-        return Ok(Vec::new());
-    }
-    let mut depth = FIRST_DEPTH;
+    let mut depth = match (from, newest) {
+        (History::FromSeq(seq), Some(newest)) => (newest + 1).saturating_sub(seq) + SINCE,
+        _ => FIRST_DEPTH,
+    };
+    let mut first = true;
     loop {
-        deepen(repository, url, refs, depth, git, judge).await?;
+        match deepen(repository, url, refs, depth, git, judge).await {
+            Err(StoreError::Unreachable { .. }) if first => {
+                // A fetch with a depth fails where there is nothing to fetch.
+                if fetch::is_empty(repository, url, &[&refs.ledger], git, judge).await? {
+                    return Ok(Vec::new());
+                }
+                deepen(repository, url, refs, depth, git, judge).await?;
+            }
+            fetched => fetched?,
+        }
+        first = false;
         let mut entries = chain(repository, refs, depth, git, judge).await?;
         let oldest = entries.first();
         let reached = oldest.is_none_or(|oldest| {

@@ -137,11 +137,16 @@ impl GitStore {
         let judge = Judge::new(&remote, credentials);
         let patience = request_timeout * LONG_REQUEST;
         let open = async {
-            check_version(&git, &judge).await?;
+            // Side by side: both are needed in the end, and an old git says so whatever came of the folder.
+            let (version, scratch) = tokio::join!(
+                check_version(&git, &judge),
+                Scratch::new(&scratch_parent, &git, &judge)
+            );
+            version?;
             if let Kind::Local(path) = &remote.kind {
                 local::make_when_absent(path, &git, &judge).await?;
             }
-            Scratch::new(&scratch_parent, &git, &judge).await
+            scratch
         };
         let scratch = timeout(patience, open).await.map_err(|_| {
             judge.local(format!(
@@ -369,6 +374,7 @@ impl Store for GitStore {
     fn history(&self, from: History) -> StoreFuture<'_, Result<Vec<Entry>, StoreError>> {
         Box::pin(async move {
             let patience = self.request_timeout * LONG_REQUEST;
+            let newest = self.reader.try_lock().ok().and_then(|r| r.newest());
             let read = async {
                 let _one_at_a_time = self.history.lock().await;
                 history::read(
@@ -376,6 +382,7 @@ impl Store for GitStore {
                     &self.url,
                     &self.refs,
                     from,
+                    newest,
                     &self.git,
                     &self.judge,
                 )
