@@ -19,6 +19,10 @@ use crate::{
 /// How often a read that fell between the two parts of one swap is repeated, before the swap is taken for half done.
 const TORN_READS: usize = 3;
 
+/// Leaves what is fetched in the pack that it came in: taken apart, each version of the tip's files would be compressed
+/// anew. Not for reads that follow each other, which would leave a pack each.
+pub(super) const KEEP_PACK: [&str; 2] = ["-c", "fetch.unpackLimit=1"];
+
 /// What earlier reads left for the next.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
@@ -174,8 +178,11 @@ pub(super) async fn fetch(
 ) -> Result<bool, StoreError> {
     let folder = refs.folder();
     let spec = format!("+{folder}/*:{folder}/*");
-    let mut arguments = vec![
-        "--git-dir=.",
+    let mut arguments = vec!["--git-dir=."];
+    if depth == Depth::Tip {
+        arguments.extend(KEEP_PACK);
+    }
+    arguments.extend([
         "fetch",
         // A pattern: a ref that is not there is no error, and --prune forgets one that is there no more.
         "--prune",
@@ -184,7 +191,7 @@ pub(super) async fn fetch(
         "--no-write-fetch-head",
         "--no-auto-maintenance",
         "--no-recurse-submodules",
-    ];
+    ]);
     match depth {
         Depth::Tip => arguments.push("--depth=1"),
         Depth::Carried => arguments.push("--depth=2"),

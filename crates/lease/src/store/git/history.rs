@@ -104,8 +104,11 @@ async fn deepen(
     let folder = refs.ledger.trim_end_matches("/ledger");
     let spec = format!("+{folder}/ledge*:{folder}/ledge*");
     let depth = format!("--depth={}", depth.min(u64::from(u32::MAX >> 1)));
+    let [option, keep_pack] = fetch::KEEP_PACK;
     let arguments = [
         "--git-dir=.",
+        option,
+        keep_pack,
         "fetch",
         "--quiet",
         "--prune",
