@@ -1,4 +1,4 @@
-//! Start-up: `--version` of the shipped program, beside what a step costs in any case.
+//! Start-up: `--version` of every shipped program, beside what a step costs in any case.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,6 +9,7 @@
 mod leg;
 
 use std::{
+    fs,
     process::{Command, ExitCode, Stdio},
     time::Instant,
 };
@@ -33,8 +34,19 @@ fn time(command: &mut Command) -> Option<f64> {
 }
 
 fn main() -> ExitCode {
-    let own = time(Command::new(leg::program()).arg("--version")).expect("the program starts");
-    let fine = leg::within("runner-failover --version, median of 100", own, 5.0, "ms");
+    let mut programs: Vec<_> = fs::read_dir(leg::program().parent().expect("a folder"))
+        .expect("the folder of the programs")
+        .map(|entry| entry.expect("a program").path())
+        .collect();
+    programs.sort();
+    assert!(programs.len() >= 4, "every shipped program: {programs:?}");
+    let mut fine = true;
+    for program in programs {
+        let own = time(Command::new(&program).arg("--version")).expect("the program starts");
+        let name = program.file_name().unwrap_or_default().display();
+        let what = format!("{name} --version, median of {RUNS}");
+        fine &= leg::within(&what, own, 5.0, "ms");
+    }
     if let Some(bash) = time(Command::new("bash").args(["--noprofile", "--norc", "-c", ":"])) {
         leg::beside("bash -c : (the shell of any step)", bash, "ms");
     }
