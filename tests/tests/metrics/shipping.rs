@@ -168,9 +168,14 @@ fn two_steps_at_once_ship_every_event_and_the_same_samples() {
 fn the_commands_output_is_shipped_where_asked_and_masked() {
     let (scene, loki) = (Scene::new(), taking());
     let run = Run::number(1);
-    let (masked, known) = ("own-secret-93c7e1", "canary-5d81f0c2b7e9");
+    // One that the command masks, one that the deploying step knows, and one that this step alone knows.
+    let (masked, known, own) = (
+        "own-secret-93c7e1",
+        "canary-5d81f0c2b7e9",
+        "canary-loki-93c7e1a4b2",
+    );
     let script = format!(
-        "echo '::add-mask::{masked}'; echo \"key is {masked}\"; echo \"token is {known}\"; echo done"
+        "echo '::add-mask::{masked}'; echo \"key is {masked}\"; echo \"token is {known}\"; echo \"auth is {own}\"; echo done"
     );
     scene
         .candidate(&run, 1, &script)
@@ -182,6 +187,7 @@ fn the_commands_output_is_shipped_where_asked_and_masked() {
         .metrics(&run, 1)
         .input("loki-url", loki.url())
         .input("loki-tenant", "team-a")
+        .input("loki-auth", format!("me:{own}"))
         .input("loki-output", true)
         .input("github-token", known)
         .finish(SOON)
@@ -189,11 +195,14 @@ fn the_commands_output_is_shipped_where_asked_and_masked() {
     let bodies: Vec<String> = loki.arrived().into_iter().map(|r| r.body).collect();
     let output: Vec<&String> = bodies.iter().filter(|b| b.contains("\"output\"")).collect();
     assert_eq!(output.len(), 1, "{}", ended.log());
-    for line in ["key is ***", "token is ***", "done"] {
+    for line in ["key is ***", "token is ***", "auth is ***", "done"] {
         assert!(output[0].contains(line), "{line}: {}", output[0]);
     }
     for body in &bodies {
-        assert!(!body.contains(masked) && !body.contains(known), "{body}");
+        let shown = [masked, known, own]
+            .into_iter()
+            .find(|one| body.contains(one));
+        assert_eq!(shown, None, "{body}");
     }
     assert!(
         ended.summary().contains("lines of the command's output"),
