@@ -192,9 +192,16 @@ fn loki(inputs: &Parsed, ca_file: Option<PathBuf>, wrong: &mut WrongInputs) -> O
 }
 
 fn credentials(inputs: &Parsed, name: &str) -> Option<Credentials> {
-    inputs
-        .secret(name)
-        .map(|auth| Credentials::of(auth.expose()))
+    let credentials = Credentials::of(inputs.secret(name)?.expose());
+    if let Credentials::Basic { user, password } = &credentials {
+        let redactor = inputs.redactor();
+        redactor.add_basic(user, password);
+        // Elsewhere the password may stand alone.
+        if let Ok(password) = Secret::new(password) {
+            redactor.add(&password);
+        }
+    }
+    Some(credentials)
 }
 
 /// What says something of a service that nobody named would silently do nothing.
