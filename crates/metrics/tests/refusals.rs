@@ -7,7 +7,7 @@ use std::{path::Path, time::Duration};
 use ledger::Role;
 use metrics::{CONTENT_TYPE, Gateway, GatewayError, Group, Subject};
 use probes::http::Credentials;
-use tokio::{net::TcpListener, time::Instant};
+use tokio::{io::AsyncReadExt, net::TcpListener, time::Instant};
 use wiremock::{
     Mock, MockServer, Request, ResponseTemplate,
     matchers::{any, header, method, path_regex},
@@ -248,4 +248,34 @@ fn an_address_that_is_too_long_is_refused_with_the_one_that_is_right() {
     assert!(Gateway::new("http://h/metrics-of-ours/", None, None).is_ok());
     let none = Gateway::new("https://h", None, Some(Path::new("/nowhere/ca.pem")));
     assert!(none.is_err());
+}
+
+#[tokio::test]
+async fn a_text_that_is_out_of_date_when_the_connection_stands_is_not_sent() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let seen = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut bytes = Vec::new();
+        // A connection that is broken off is an end too.
+        let _end = stream.read_to_end(&mut bytes).await;
+        String::from_utf8(bytes).unwrap()
+    });
+    let gateway = Gateway::new(&format!("http://{address}"), None, None).unwrap();
+    let group = Group {
+        subject: Subject::default(),
+        role: Role::Primary,
+    };
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let result = gateway.put_while(&group, TEXT, || false, deadline).await;
+    let error = result.unwrap_err();
+    assert!(matches!(error, GatewayError::Outdated(_)), "{error:?}");
+    assert!(error.may_pass());
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "send to {address}: what was to be sent grew out of date before the connection stood"
+        )
+    );
+    assert!(!seen.await.unwrap().contains(TEXT));
 }
