@@ -29,6 +29,9 @@ pub struct Deployment {
     /// The name of the GitHub event that started the run: `push`, `workflow_dispatch`.
     #[serde(default)]
     pub trigger: String,
+    /// What is deployed to: `production`. A lock may be shared by several environments, and by several repositories.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub environment: String,
 }
 
 impl Deployment {
@@ -45,6 +48,15 @@ impl Deployment {
             Some(("pull", _)) => "pull/*",
             _ => &self.git_ref,
         }
+    }
+
+    /// `<owner>/<repo>`, where the deployment is a run of one; nothing where a person named it otherwise.
+    pub fn repository(&self) -> Option<&str> {
+        let (repository, run) = self.run.rsplit_once('/')?;
+        let names = repository.split('/');
+        let is_run = !run.is_empty() && run.bytes().all(|b| b.is_ascii_digit());
+        (is_run && names.clone().count() == 2 && names.clone().all(|name| !name.is_empty()))
+            .then_some(repository)
     }
 
     /// The key under which run numbers of this deployment are compared with others'.
@@ -98,5 +110,33 @@ impl fmt::Display for Party {
             "candidate {} ({}, {})",
             self.candidate, self.role, self.runner
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_repository_is_that_of_the_run() {
+        let of = |run: &str| {
+            let deployment = Deployment {
+                run: run.to_owned(),
+                ..Deployment::default()
+            };
+            deployment.repository().map(str::to_owned)
+        };
+        assert_eq!(of("octo/shop/42").as_deref(), Some("octo/shop"));
+        for other in [
+            "",
+            "42",
+            "octo/42",
+            "octo/shop/latest",
+            "a/octo/shop/42",
+            "/shop/42",
+            "octo/shop/",
+        ] {
+            assert_eq!(of(other), None, "{other}");
+        }
     }
 }

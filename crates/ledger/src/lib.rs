@@ -31,6 +31,6 @@ pub use figures::Figures;
 pub use last::LastState;
 pub use summary::{CandidateState, DeploymentState, Review};
 pub use tip::{
-    DEPLOYMENTS_KEPT, DETAIL_KEPT, Draft, GateState, LINES_KEPT, NONCES_KEPT, SCHEMA, Tip,
+    DEPLOYMENTS_KEPT, DETAIL_KEPT, Draft, GateState, Home, LINES_KEPT, NONCES_KEPT, SCHEMA, Tip,
 };
 pub use totals::{Counter, DURATION_BUCKETS, Histogram, Labels, Totals};

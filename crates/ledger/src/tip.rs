@@ -62,6 +62,10 @@ pub struct Tip {
     /// ended last stands last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub last: Vec<LastState>,
+    /// What the first deployment of the chain was deployed to, and its repository: the labels of the lock's metrics, the
+    /// same whoever pushes them.
+    #[serde(default, skip_serializing_if = "Home::is_empty")]
+    pub home: Home,
     /// What people were alerted to, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alerts: Vec<AlertState>,
@@ -80,6 +84,28 @@ pub struct GateState {
     /// From the beginning of the judgement to its end.
     #[serde(with = "crate::seconds", rename = "took_seconds")]
     pub took: Duration,
+}
+
+/// Whose chain it is: what its first deployment was of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Home {
+    /// What its first deployment was deployed to; empty where that is not known.
+    pub environment: String,
+    /// The repository of its first deployment, `<owner>/<repo>`; empty where that is not known.
+    pub repository: String,
+}
+
+impl Home {
+    fn of(deployment: &Deployment) -> Home {
+        Home {
+            environment: deployment.environment.clone(),
+            repository: deployment.repository().unwrap_or_default().to_owned(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.environment.is_empty() && self.repository.is_empty()
+    }
 }
 
 /// An entry before it has its place in the chain.
@@ -105,6 +131,10 @@ impl Tip {
         tip.schema = SCHEMA;
         if tip.seq == 0 {
             tip.created = at;
+            tip.home = drafts
+                .first()
+                .map(|draft| Home::of(&draft.deployment))
+                .unwrap_or_default();
         }
         let mut entries = Vec::with_capacity(drafts.len());
         for draft in drafts {

@@ -131,3 +131,27 @@ fn the_branch_that_ended_longest_ago_is_forgotten_first() {
         Some(Duration::from_secs(61))
     );
 }
+
+#[test]
+fn a_chain_keeps_the_home_of_its_first_deployment() {
+    let of = |repository: &str, environment: &str| ledger::Draft {
+        deployment: Deployment {
+            id: format!("{repository}/1/1"),
+            run: format!("{repository}/1"),
+            environment: environment.to_owned(),
+            ..Deployment::default()
+        },
+        by: None,
+        token: 0,
+        event: ledger::Event::DeploymentStarted,
+    };
+    let at = ledger::Timestamp(1);
+    let (_, tip) = ledger::Tip::default().extend("a", at, vec![of("octo/shop", "alpha")]);
+    let (_, tip) = tip.extend("b", at, vec![of("octo/api", "beta")]);
+    let home = (tip.home.environment.as_str(), tip.home.repository.as_str());
+    assert_eq!(
+        home,
+        ("alpha", "octo/shop"),
+        "the labels of a lock's metrics never change"
+    );
+}

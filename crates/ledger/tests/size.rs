@@ -29,6 +29,7 @@ fn deployment(run: u64) -> Deployment {
         actor: "grace-hopper-example".to_owned(),
         version: format!("{run:040x}"),
         trigger: "push".to_owned(),
+        environment: "production".to_owned(),
     }
 }
 

@@ -39,5 +39,9 @@ pub fn deployment(
             .unwrap_or_else(|| environment.get("USER").unwrap_or_default().to_owned()),
         version,
         trigger: text(&context.event_name),
+        environment: inputs
+            .opt_text("environment")
+            .unwrap_or_default()
+            .to_owned(),
     })
 }

@@ -198,6 +198,7 @@ fn deployment(run: u64) -> Deployment {
         actor: "mona".into(),
         version: format!("v1.{run}"),
         trigger: "push".into(),
+        environment: "production".to_owned(),
     }
 }
 

@@ -31,6 +31,7 @@ pub(crate) fn deployment() -> Deployment {
         actor: "mona".to_owned(),
         version: "1.2.3".to_owned(),
         trigger: "push".to_owned(),
+        environment: "production".to_owned(),
     }
 }
 

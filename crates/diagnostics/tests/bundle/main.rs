@@ -150,6 +150,7 @@ pub(crate) fn entry(seq: u64, ago: u64) -> Entry {
             actor: "mona".to_owned(),
             version: "v42".to_owned(),
             trigger: "push".to_owned(),
+            environment: "production".to_owned(),
         },
         by: None,
         token: seq,

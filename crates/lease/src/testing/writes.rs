@@ -40,6 +40,7 @@ pub fn deployment(run: u64) -> Deployment {
         actor: "o'neill\\n".into(),
         version: "v1\n2".into(),
         trigger: "push".into(),
+        environment: "production".to_owned(),
     }
 }
 

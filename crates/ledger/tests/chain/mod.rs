@@ -82,6 +82,7 @@ pub(crate) fn deployment(run_number: u64) -> Deployment {
         actor: "ada".to_owned(),
         version: format!("v1.{run_number}"),
         trigger: "push".to_owned(),
+        environment: "production".to_owned(),
     }
 }
 
