@@ -2,7 +2,7 @@
 //!
 //! Not responsible for secrets: [`Summary`](crate::Summary) redacts what is written.
 
-use std::fmt::Write;
+use std::{borrow::Cow, fmt::Write};
 
 /// `text` so that it reads as itself inside a paragraph or a table cell: no markup, no HTML, no end of the cell. Line
 /// breaks become `<br>`, terminal colours are left out.
@@ -120,7 +120,29 @@ pub fn mermaid_label(text: &str) -> String {
     }
 }
 
-/// `text` without terminal escape sequences and control characters; a carriage return is a line break.
+/// Whether `letter` turns the direction of the text around it (Unicode Standard Annex #9 §2): what a person reads is then
+/// another text than what a program does.
+fn turns(letter: char) -> bool {
+    matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// `text` with the controls of direction shown (`\u{202e}`) instead of obeyed.
+pub fn unturned(text: &str) -> Cow<'_, str> {
+    if !text.contains(turns) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            letter if turns(letter) => shown.extend(letter.escape_unicode()),
+            letter => shown.push(letter),
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// `text` without terminal escape sequences and control characters, and with the controls of direction shown
+/// ([`unturned`]); a carriage return is a line break.
 pub fn printable(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut letters = text.chars().peekable();
@@ -131,6 +153,7 @@ pub fn printable(text: &str) -> String {
             '\r' => clean.push('\n'),
             '\n' | '\t' => clean.push(letter),
             letter if letter.is_control() => {}
+            letter if turns(letter) => clean.extend(letter.escape_unicode()),
             letter => clean.push(letter),
         }
     }
@@ -245,6 +268,27 @@ mod tests {
         ] {
             assert_eq!(printable(raw), clean, "{raw:?}");
         }
+    }
+
+    #[test]
+    fn what_turns_the_text_around_is_shown_and_not_obeyed() {
+        for turn in [
+            '\u{61c}', '\u{200e}', '\u{200f}', '\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}',
+            '\u{202e}', '\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}',
+        ] {
+            let (foreign, code) = (format!("a{turn}b"), turn.escape_unicode());
+            assert_eq!(printable(&foreign), format!("a{code}b"));
+            assert_eq!(unturned(&foreign), format!("a{code}b"));
+            assert_eq!(text(&foreign), format!("a\\{code}b"));
+            for shown in [
+                self::code(&foreign),
+                code_block("text", &foreign),
+                mermaid_label(&foreign),
+            ] {
+                assert!(!shown.contains(turn), "{shown:?}");
+            }
+        }
+        assert_eq!(unturned("\u{5e9}\u{5dc}"), "\u{5e9}\u{5dc}");
     }
 
     proptest! {

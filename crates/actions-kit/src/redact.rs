@@ -17,6 +17,11 @@ use percent_encoding::{
 
 use crate::{Secret, command, credentials};
 
+mod names;
+mod shapes;
+
+pub use shapes::hide_shapes;
+
 /// Shorter values are not looked for: they stand in every other word.
 const SHORTEST: usize = 4;
 /// A form of a secret that is derived from a part of it must be longer, or it hits by chance.
@@ -56,29 +61,6 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
 #[derive(Clone, Default)]
 pub struct Redactor {
     known: Arc<RwLock<Known>>,
-}
-
-/// A value that only its variable's name gives away must be so long: `true` and `8080` stand in many a line.
-const SHORTEST_GUESSED: usize = 6;
-
-fn is_secret(name: &str) -> bool {
-    const ANYWHERE: [&str; 9] = [
-        "TOKEN",
-        "TOKENS",
-        "SECRET",
-        "SECRETS",
-        "PASSWORD",
-        "PASSWD",
-        "PASSPHRASE",
-        "CREDENTIAL",
-        "CREDENTIALS",
-    ];
-    const LAST: [&str; 4] = ["KEY", "PAT", "PASS", "PWD"];
-    let name = name.to_ascii_uppercase();
-    let words: Vec<&str> = name.split(['_', '-', '.']).collect();
-    // `PWD` and `OLDPWD` are folders.
-    words.iter().any(|word| ANYWHERE.contains(word))
-        || (words.len() > 1 && words.last().is_some_and(|last| LAST.contains(last)))
 }
 
 #[derive(Default)]
@@ -137,21 +119,36 @@ impl Redactor {
         apart
     }
 
-    /// Learns the values of variables whose names say that they are secrets: a word of the name is `TOKEN`, `SECRET`,
-    /// `PASSWORD`, `PASSPHRASE`, `CREDENTIAL` or the like, or the last word is `KEY` or `PAT`. GitHub masks its secrets in
-    /// the log alone; what we keep of a command's output goes elsewhere. A value of several lines is learnt line by line,
-    /// too.
+    /// Learns the values of variables whose names say that they are secrets: the name holds `TOKEN`, `SECRET`, `PASSWORD`,
+    /// `CREDENTIAL`, `WEBHOOK` or the like, or one of its words is `KEY`, `PASS`, `PAT`, `AUTH`, `DSN` or the like. GitHub
+    /// masks its secrets in the log alone; what we keep of a command's output goes elsewhere. A value of several lines is
+    /// learnt line by line, too, and of a URL its password, whatever its variable is called. Left alone are values under 6
+    /// bytes, switches, numbers that are no password, and paths to what is there. At most 256 variables and 1,000 lines of
+    /// them are learnt.
     pub fn add_environment<'a>(&self, variables: impl IntoIterator<Item = (&'a str, &'a str)>) {
+        let (mut variables_left, mut lines_left) = (names::VARIABLES, names::LINES);
         for (name, value) in variables {
-            if !is_secret(name) {
+            let named = names::is_secret(name) && names::holds_secret(name, value);
+            let passwords = passwords_in(value);
+            if variables_left == 0 || !named && passwords.is_empty() {
                 continue;
             }
-            let lines = value.lines().chain([value]);
-            for part in lines
-                .map(str::trim)
-                .filter(|part| part.len() >= SHORTEST_GUESSED)
-            {
-                self.add_value(part);
+            variables_left -= 1;
+            for password in passwords {
+                self.add_value(&percent_decode_str(password).decode_utf8_lossy());
+                self.add_value(password);
+            }
+            if !named {
+                continue;
+            }
+            self.add_value(value);
+            let lines = value.lines().map(str::trim);
+            for line in lines.filter(|line| line.len() >= names::SHORTEST) {
+                if lines_left == 0 {
+                    break;
+                }
+                lines_left -= 1;
+                self.add_value(line);
             }
         }
     }
@@ -213,6 +210,17 @@ impl Redactor {
             known.forms.insert((Reverse(form.len()), form));
         }
     }
+}
+
+/// The passwords in the URLs of a variable's value that are long enough to be looked for. A user without a password is often
+/// but a name.
+fn passwords_in(value: &str) -> Vec<&str> {
+    credentials::find(value)
+        .into_iter()
+        .filter(|found| !value[..found.secret.start].ends_with("//"))
+        .map(|found| &value[found.secret])
+        .filter(|password| password.len() >= names::SHORTEST)
+        .collect()
 }
 
 impl std::fmt::Debug for Redactor {

@@ -10,7 +10,7 @@ use actions_kit::Redactor;
 
 use crate::{
     About, Disk, DockerFacts, Filling, HostFacts, Logs, Part, Processes, Reached, Subject, disk,
-    docker, host, network, preflight, processes, runner_log, secrets, text,
+    docker, host, network, preflight, processes, runner_log, text,
 };
 
 /// How long gathering may take.
@@ -70,6 +70,8 @@ pub async fn gather(subject: &Subject, deadline: Instant) -> Bundle {
         entries.drain(..entries.len().saturating_sub(ENTRIES));
     }
     let from = subject.last_lines.len().saturating_sub(LINES);
+    let named_secrets = Redactor::new();
+    named_secrets.add_environment(subject.environment.iter());
     Bundle {
         about: subject.about.clone(),
         host,
@@ -83,7 +85,7 @@ pub async fn gather(subject: &Subject, deadline: Instant) -> Bundle {
         history,
         last_lines: subject.last_lines[from..].to_vec(),
         took: begun.elapsed(),
-        named_secrets: secrets::of(&subject.environment),
+        named_secrets,
     }
 }
 

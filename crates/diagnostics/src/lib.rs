@@ -14,7 +14,6 @@ mod part;
 mod preflight;
 mod processes;
 mod runner_log;
-mod secrets;
 mod subject;
 mod text;
 mod write;

@@ -7,10 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use actions_kit::Redactor;
+use actions_kit::{Redactor, redact};
 use serde_json::Value;
 
-use crate::{Bundle, bundle::Section, secrets, text};
+use crate::{Bundle, bundle::Section, text};
 
 /// The schema of `diagnostics.json`.
 pub const SCHEMA: u32 = 1;
@@ -135,7 +135,7 @@ impl Bundle {
 
 fn hide_in_lines(text: &str) -> String {
     text.split('\n')
-        .map(secrets::hide_tokens)
+        .map(redact::hide_shapes)
         .collect::<Vec<_>>()
         .join("\n")
 }

@@ -14,7 +14,7 @@ use supervisor::{
     signals::{Received, Signals},
 };
 
-use crate::{Printed, Voice};
+use crate::{Printed, Voice, printed};
 
 /// What this host lacks for running commands; reads after "failed to …".
 #[derive(Debug, thiserror::Error)]
@@ -32,9 +32,6 @@ const LINES_TOLD: usize = 200;
 
 /// How many of the last lines of a command that failed stand in the ledger: whoever wakes a person is on another host.
 const LINES_RECORDED: usize = 20;
-
-/// How many characters of such a line.
-const LINE_RECORDED: usize = 200;
 
 /// The commands of a user, and where and how they run.
 #[derive(Clone, Debug, Default)]
@@ -321,9 +318,7 @@ impl<'a> CommandHands<'a> {
     fn last_lines(&self) -> Vec<String> {
         let from = self.tail.len().saturating_sub(LINES_RECORDED);
         let lines = self.tail[from..].iter();
-        lines
-            .map(|line| line.chars().take(LINE_RECORDED).collect())
-            .collect()
+        lines.map(|line| printed::recorded(line)).collect()
     }
 }
 

@@ -2,13 +2,15 @@
 
 use std::collections::VecDeque;
 
-use actions_kit::Redactor;
+use actions_kit::{Redactor, markdown, redact};
 use lease::protocol::Command;
 
 /// How many lines are kept.
 const LINES: usize = 2000;
 /// How many bytes of them.
 const BYTES: usize = 1 << 20;
+/// How many characters of a line the ledger keeps.
+const RECORDED: usize = 200;
 
 /// One line that the deploy command printed, redacted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,12 +52,12 @@ impl Printed {
         }
     }
 
-    /// The newest lines of all commands, at most `most`, oldest first.
+    /// The newest lines of all commands, at most `most`, oldest first, for people: nothing in them turns the text around.
     pub(crate) fn newest(&self, most: usize, redactor: &Redactor) -> Vec<String> {
         let from = self.lines.len().saturating_sub(most);
         self.lines
             .range(from..)
-            .map(|line| redactor.redact(&line.text).into_owned())
+            .map(|line| markdown::unturned(&clean(&line.text, redactor)).into_owned())
             .collect()
     }
 
@@ -68,10 +70,26 @@ impl Printed {
         deploy
             .map(|line| OutputLine {
                 attempt: line.attempt,
-                line: redactor.redact(&line.text).into_owned(),
+                line: clean(&line.text, redactor),
             })
             .collect()
     }
+}
+
+/// A line without what is known to be secret, and without what looks like it.
+fn clean(line: &str, redactor: &Redactor) -> String {
+    redact::hide_shapes(&redactor.redact(line))
+}
+
+/// What the ledger keeps of a line: at most 200 characters, the last a `…` where it was cut, which tells whoever hides secrets
+/// that the beginning of one may stand before it.
+pub(crate) fn recorded(line: &str) -> String {
+    if line.chars().count() <= RECORDED {
+        return line.to_owned();
+    }
+    let mut cut: String = line.chars().take(RECORDED - 1).collect();
+    cut.push('…');
+    cut
 }
 
 #[cfg(test)]
@@ -109,5 +127,27 @@ mod tests {
         let told = printed.of_deploy(&redactor);
         assert_eq!(told.len(), 2);
         assert_eq!(told[1].line, "key is ***");
+    }
+
+    #[test]
+    fn what_looks_like_a_secret_is_hidden_from_ledger_and_shipping_and_what_turns_text_is_shown() {
+        let mut printed = Printed::default();
+        let lines = ["password=c4nary-1", "ghp_0123456789abcdef", "a\u{202e}b"];
+        printed.add(Command::Deploy, 1, lines.map(str::to_owned).to_vec());
+        let redactor = Redactor::new();
+        assert_eq!(
+            printed.newest(3, &redactor),
+            ["password=***", "***", "a\\u{202e}b"]
+        );
+        let told = printed.of_deploy(&redactor);
+        assert_eq!(told[0].line, "password=***");
+        assert_eq!(told[1].line, "***");
+    }
+
+    #[test]
+    fn a_line_too_long_for_the_ledger_says_that_it_was_cut() {
+        assert_eq!(recorded(&"é".repeat(RECORDED)), "é".repeat(RECORDED));
+        let cut = format!("{}…", "é".repeat(RECORDED - 1));
+        assert_eq!(recorded(&"é".repeat(RECORDED + 1)), cut);
     }
 }

@@ -31,6 +31,87 @@ fn variables_whose_names_say_so_are_learnt_and_no_others() {
 }
 
 #[test]
+fn every_way_in_which_a_variable_is_called_a_secret_counts() {
+    let redactor = Redactor::new();
+    let named = [
+        "PGPASSWORD",
+        "MYSECRET",
+        "DEPLOYTOKEN",
+        "APIKEY",
+        "NPM_AUTH",
+        "SLACK_WEBHOOK_URL",
+        "DATABASE_DSN",
+        "githubToken",
+        "DB_PWD",
+        "INPUT_PUSHGATEWAY-AUTH",
+        "SIGNING_KEY_1",
+    ];
+    let values: Vec<String> = (0..named.len())
+        .map(|at| format!("canary-{at:02}-x"))
+        .collect();
+    redactor.add_environment(named.into_iter().zip(values.iter().map(String::as_str)));
+    for (name, value) in named.iter().zip(&values) {
+        assert_eq!(
+            redactor.redact(&format!("{name}={value}")),
+            format!("{name}=***")
+        );
+    }
+}
+
+#[test]
+fn the_password_in_a_url_is_learnt_whatever_its_variable_is_called() {
+    let redactor = Redactor::new();
+    redactor.add_environment([
+        ("DATABASE_URL", "postgres://shop:c%61nary-1@db/shop"),
+        ("MIRROR", "https://mirror-user@host/?token=canary-2"),
+    ]);
+    assert_eq!(
+        redactor.redact("c%61nary-1 canary-1 canary-2 mirror-user shop"),
+        "*** *** *** mirror-user shop"
+    );
+}
+
+#[test]
+fn what_is_no_secret_under_a_secrets_name_stays() {
+    let redactor = Redactor::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path().to_str().expect("utf-8");
+    let plain = [
+        ("SSH_AUTH_SOCK", folder),
+        ("OLDPWD", "/nowhere/was"),
+        ("TOKEN_LIFETIME", "3600000"),
+        ("AUTH", "enabled"),
+        ("CSRF_TOKEN", "short"),
+        ("AUTHOR_PATTERN", "mona-lisa"),
+        ("COMPASS", "northern"),
+    ];
+    redactor.add_environment(plain);
+    for (name, value) in plain {
+        assert_eq!(redactor.redact(value), value, "{name}");
+    }
+    redactor.add_environment([
+        ("PGPASSWORD", "20241107"),
+        ("SESSION_KEY", "/9j/4AAQcanary="),
+    ]);
+    assert_eq!(redactor.redact("20241107 /9j/4AAQcanary="), "*** ***");
+}
+
+#[test]
+fn a_huge_environment_teaches_so_much_and_no_more() {
+    let redactor = Redactor::new();
+    let variables: Vec<(String, String)> = (0..2 * names::VARIABLES)
+        .map(|at| (format!("TOKEN_{at}"), format!("canary-{at:04}")))
+        .collect();
+    redactor.add_environment(
+        variables
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str())),
+    );
+    let known = redactor.known.read().expect("not poisoned");
+    assert_eq!(known.values.len(), names::VARIABLES);
+}
+
+#[test]
 fn one_apart_keeps_to_itself_what_it_learns() {
     let redactor = Redactor::new();
     redactor.add_value("canary-one");

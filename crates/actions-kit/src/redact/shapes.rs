@@ -1,28 +1,10 @@
-//! What is hidden in a bundle beside the secrets that the caller knows: a runner's log and other people's words hold
-//! secrets that no input of this step named.
+//! What looks like a secret by itself, whoever made it and whether anybody named it: a token of a well-known maker, the
+//! value behind a word such as `password`.
 //!
-//! Responsible for the values of variables that are called like secrets, and for what looks like a token by itself. It
-//! hides rather too much: a bundle is read by people, and is no data for a program.
+//! Not responsible for secrets that are known: [`Redactor`](super::Redactor). It hides rather too much: what it cleans is
+//! read by people, and is no data for a program.
 
-use actions_kit::{Environment, Redactor, Secret};
-
-/// A variable whose name holds one of these is taken for a secret.
-const NAMES: &[&str] = &[
-    "TOKEN",
-    "SECRET",
-    "PASSWORD",
-    "PASSWD",
-    "PASSPHRASE",
-    "CREDENTIAL",
-    "APIKEY",
-    "WEBHOOK",
-];
-/// And one that has one of these as a whole word: `DEPLOY_KEY`, but not `KEYBOARD`.
-const WORDS: &[&str] = &["KEY", "PASS", "PAT", "AUTH", "PRIVATE", "DSN"];
-/// Shorter values stand in every other word.
-const SHORTEST: usize = 8;
-/// How many variables are learnt: each costs time for every line.
-const LEARNT: usize = 64;
+use super::MASK;
 
 /// What tokens of well-known makers begin with.
 const BEGINNINGS: &[&str] = &[
@@ -48,9 +30,6 @@ const BEGINNINGS: &[&str] = &[
 /// How long the rest of one is at least.
 const REST: usize = 12;
 
-/// What stands in the place of a secret; never longer than it.
-const MASK: &str = "***";
-
 /// Words that a secret follows, behind `=` or `:`; in lower case.
 const KEYS: &[&str] = &[
     "password",
@@ -73,26 +52,9 @@ const KEYS: &[&str] = &[
 /// What may stand between such a word and the secret itself.
 const SCHEMES: &[&str] = &["bearer ", "basic ", "token ", "bearer: "];
 
-/// A redactor that knows the values of variables that are called like secrets.
-pub(crate) fn of(environment: &Environment) -> Redactor {
-    let redactor = Redactor::new();
-    let named = environment.iter().filter(|(name, value)| {
-        let name = name.to_ascii_uppercase();
-        value.trim().len() >= SHORTEST
-            && !value.starts_with('/')
-            && (NAMES.iter().any(|part| name.contains(part))
-                || name.split('_').any(|word| WORDS.contains(&word)))
-    });
-    for (_, value) in named.take(LEARNT) {
-        if let Ok(secret) = Secret::new(value) {
-            redactor.add(&secret);
-        }
-    }
-    redactor
-}
-
-/// `line` without what looks like a token, or stands where a password does.
-pub(crate) fn hide_tokens(line: &str) -> String {
+/// `line` with `***` for what looks like a token (`ghp_…`, `AKIA…`), and for what stands where a password does
+/// (`password=…`), whether it is known or not. For lines that are kept, not for a stream: it looks at every letter.
+pub fn hide_shapes(line: &str) -> String {
     let mut clean = String::with_capacity(line.len());
     let mut rest = line;
     let mut before: Option<char> = None;
@@ -203,24 +165,7 @@ mod tests {
             ("pässword=é token=éé4", "pässword=é token=***"),
             ("a secret: no", "a secret: no"),
         ] {
-            assert_eq!(hide_tokens(text), clean, "{text}");
+            assert_eq!(hide_shapes(text), clean, "{text}");
         }
-    }
-
-    #[test]
-    fn a_variable_that_is_called_like_a_secret_is_one() {
-        let environment = Environment::from([
-            ("DEPLOY_KEY", "canary-7f3a1"),
-            ("SSH_AUTH_SOCK", "/run/agent-sock"),
-            ("BATON_FENCING_TOKEN", "17"),
-            ("GREETING", "hello-world"),
-            ("AUTHOR_PATTERN", "mona-lisa"),
-            ("githubToken", "canary-9e0b2"),
-        ]);
-        let known = of(&environment);
-        assert_eq!(
-            known.redact("canary-7f3a1 canary-9e0b2 /run/agent-sock 17 hello-world mona-lisa"),
-            "*** *** /run/agent-sock 17 hello-world mona-lisa"
-        );
     }
 }
