@@ -142,6 +142,13 @@ impl Alerting<'_> {
         let deadline = Instant::now() + TELL_WITHIN;
         let mut over = Vec::new();
         for alert in alerts {
+            // Another verdict may have told it since.
+            if let Some(store) = self.store
+                && let Ok(seen) = store.read().await
+                && seen.tip.alert(&alert.key).is_some_and(|a| a.resolved)
+            {
+                continue;
+            }
             let resolved = Resolved::new(alert, lock, news.clone());
             let channels = self.channels.resolve(&resolved, deadline).await;
             if channels.iter().any(|channel| channel.told) {

@@ -28,6 +28,8 @@ pub(crate) struct Config {
     pub(crate) token: Option<Secret>,
     /// `production`
     pub(crate) target: String,
+    /// The page that says what to do when a deployment did not end well.
+    pub(crate) runbook: Option<String>,
     pub(crate) mode: Mode,
 }
 
@@ -140,6 +142,7 @@ impl Config {
             context,
             token,
             target,
+            runbook: inputs.opt_text("runbook-url").map(str::to_owned),
             mode,
         })
     }

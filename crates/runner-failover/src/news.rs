@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use actions_kit::ExitCode;
 use lease::store::Snapshot;
 use ledger::{AlertKind, Deployment, Event, Gate, Party, TakeoverReason};
 use notify::{Link, Moment, Named, News};
@@ -69,6 +70,14 @@ pub(crate) fn of_deployment(
         started_at: state.and_then(|s| s.started_at),
         ..News::new(AlertKind::DeploymentFailed, failed_key(&deployment.id))
     };
+    if report.exit == ExitCode::ServiceUnavailable {
+        // What the store said is no title for somebody who was asleep.
+        news.title = format!(
+            "nobody knows how the deployment of {} to {} stands: the store is out of reach",
+            deployment.version, config.target
+        );
+        news.detail = format!("{}. It may still be running", report.headline);
+    }
     identify(&mut news, config, lock, deployment);
     news
 }
@@ -119,12 +128,25 @@ fn identify(news: &mut News, config: &Config, lock: &Lock, deployment: &Deployme
     news.workflow.clone_from(&deployment.workflow);
     news.branch = deployment.branch().to_owned();
     news.actor.clone_from(&deployment.actor);
-    if let Some(url) = config.run_url() {
+    if let Some(url) = run_page(config, deployment) {
         news.links.push(Link {
             name: "the run".to_owned(),
             url,
         });
     }
+}
+
+/// The page of the run that `deployment` is; where it is none, of the run that this process is part of.
+fn run_page(config: &Config, deployment: &Deployment) -> Option<String> {
+    let of_the_deployment = || {
+        let server = config.context.server_url.as_ref()?;
+        let (_, run) = deployment.run.rsplit_once('/')?;
+        Some(format!(
+            "{server}/{}/actions/runs/{run}",
+            deployment.repository()?
+        ))
+    };
+    of_the_deployment().or_else(|| config.run_url())
 }
 
 /// The newest that are known: a holder that was lost told none.

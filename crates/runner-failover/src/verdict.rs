@@ -168,6 +168,10 @@ pub(crate) async fn run(
         report.outcome == Outcome::Succeeded.to_string(),
     );
     let alerting = alerting(Some(&store));
+    // Telling takes a while, and may be cut short: the log has the result by then.
+    if wakes {
+        voice.say(&report.headline);
+    }
     // Whoever waits for what became of the deployment does not wait until the queue was told too.
     let of_the_queue = async {
         let begun = telling.get() && told.is_empty();
@@ -298,6 +302,10 @@ fn tell(
     summary.paragraph(&report.line());
     if let Some(now) = &report.now {
         summary.paragraph(&format!("**What now:** {}", markdown::prose(now)));
+    }
+    let runbook = config.runbook.as_ref().filter(|_| report.now.is_some());
+    if let Some(runbook) = runbook {
+        summary.paragraph(&format!("**Runbook:** {}", markdown::text(runbook)));
     }
     for (what, told) in told {
         told.tell(what, &mut summary, voice);
