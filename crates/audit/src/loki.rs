@@ -35,6 +35,11 @@ const LONGEST_LINE: usize = 240 << 10;
 const LONGEST_TEXT: usize = 1000;
 /// Of one line of the command's output.
 const LONGEST_OUTPUT_LINE: usize = 64 << 10;
+/// After how many refused entries, and none taken, Loki itself is taken to be at fault and not the entries.
+const REFUSED_AT_FIRST: usize = 5;
+/// How many refused entries are found one by one in a push; beyond them a refused batch counts as refused whole. It bounds
+/// the requests: each that is found costs up to twenty.
+const MOST_SOUGHT: usize = 50;
 /// Of the command's output altogether.
 const LONGEST_OUTPUT: usize = 1 << 20;
 
@@ -61,6 +66,26 @@ pub struct Pushed {
     pub late: usize,
     /// What Loki said of the first of those, in one line.
     pub late_because: Option<String>,
+    /// Those that Loki refuses for another reason, and for good: a line longer than it takes. The audit ids; of output
+    /// the numbers of its lines, from 1. Where they are very many, others that were sent along may be among them.
+    pub refused: Vec<u64>,
+    /// What Loki said of the first of those, in one line.
+    pub refused_because: Option<String>,
+}
+
+impl Pushed {
+    fn add(&mut self, more: Pushed) {
+        self.accepted += more.accepted;
+        self.late += more.late;
+        self.late_because = self.late_because.take().or(more.late_because);
+        self.refused.extend(more.refused);
+        self.refused_because = self.refused_because.take().or(more.refused_because);
+    }
+
+    /// Loki has refused entries, and not judged any other: nothing says that it would take one.
+    fn refused_alone(&self) -> bool {
+        self.accepted == 0 && self.late == 0 && !self.refused.is_empty()
+    }
 }
 
 /// Whose output it is.
@@ -144,10 +169,12 @@ impl Loki {
     }
 
     /// Pushes `entries`, in the chain's order, and says what became of them. Those that stand there already are not
-    /// doubled. Where Loki is too busy (429), it is asked again as long as `deadline` allows.
+    /// doubled. Where Loki is too busy (429), it is asked again as long as `deadline` allows. Entries that it refuses for
+    /// good are sought out and counted, so that they do not hold back the others.
     ///
     /// # Errors
     /// Any of [`LokiError`]; some of the entries may stand there all the same. To push all of them again is harmless.
+    /// [`LokiError::Refused`] where it refuses all of them, or the first few: then it is more likely Loki than they.
     pub async fn push(
         &self,
         entries: &[Entry],
@@ -163,12 +190,12 @@ impl Loki {
                 None => streams.push((event, vec![sample])),
             }
         }
-        let mut pushed = Pushed::default();
+        let mut pushing = Pushing::default();
         for (event, samples) in streams {
-            self.push_stream(origin, &event, samples, deadline, &mut pushed)
+            self.push_stream(origin, &event, samples, deadline, &mut pushing)
                 .await?;
         }
-        Ok(pushed)
+        pushing.end()
     }
 
     /// Pushes what the deploy command printed, one element a line, as the event `output`: the newest 1 MiB, of each line
@@ -201,6 +228,7 @@ impl Loki {
                 let line = beginning(line, LONGEST_OUTPUT_LINE);
                 left = left.checked_sub(line.len() + 1)?;
                 Some(Sample::of(
+                    number as u64 + 1,
                     nanoseconds(about.began, number as u64),
                     line,
                     metadata.clone(),
@@ -208,10 +236,10 @@ impl Loki {
             })
             .collect();
         samples.reverse();
-        let mut pushed = Pushed::default();
-        self.push_stream(origin, "output", samples, deadline, &mut pushed)
+        let mut pushing = Pushing::default();
+        self.push_stream(origin, "output", samples, deadline, &mut pushing)
             .await?;
-        Ok(pushed)
+        pushing.end()
     }
 
     /// One stream: a request each, since of a request with several streams Loki tells what happened to the last one of
@@ -222,7 +250,7 @@ impl Loki {
         event: &str,
         samples: Vec<Sample>,
         deadline: Instant,
-        pushed: &mut Pushed,
+        pushing: &mut Pushing,
     ) -> Result<(), LokiError> {
         let labels = batch::object(&[
             ("job", Some("baton")),
@@ -231,10 +259,32 @@ impl Loki {
             ("event", Some(event)),
         ]);
         for batch in batches(&labels, samples) {
-            let became = self.push_batch(&batch, deadline).await?;
-            pushed.accepted += became.accepted;
-            pushed.late += became.late;
-            pushed.late_because = pushed.late_because.take().or(became.late_because);
+            self.push_halving(batch, deadline, pushing).await?;
+        }
+        Ok(())
+    }
+
+    /// A batch; where Loki refuses it, halves of it, until what is refused stands alone. They go in the chain's order.
+    async fn push_halving(
+        &self,
+        batch: Batch<'_>,
+        deadline: Instant,
+        pushing: &mut Pushing,
+    ) -> Result<(), LokiError> {
+        let mut waiting = vec![batch];
+        while let Some(batch) = waiting.pop() {
+            match self.push_batch(&batch, deadline).await {
+                Ok(became) => pushing.pushed.add(became),
+                Err(refusal @ LokiError::Refused { .. }) => {
+                    if batch.len() > 1 && pushing.pushed.refused.len() < MOST_SOUGHT {
+                        let (first, second) = batch.halves();
+                        waiting.extend([second, first]);
+                    } else {
+                        pushing.refused(&batch, refusal)?;
+                    }
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
@@ -262,6 +312,7 @@ impl Loki {
                         accepted: batch.len() - late,
                         late,
                         late_because: Some(because),
+                        ..Pushed::default()
                     });
                 }
                 Err(error) => {
@@ -275,6 +326,43 @@ impl Loki {
                     sleep(wanted).await;
                     wait = (wait * 2).min(LONGEST_WAIT);
                 }
+            }
+        }
+    }
+}
+
+/// How far a push has come.
+#[derive(Default)]
+struct Pushing {
+    pushed: Pushed,
+    /// The first refusal.
+    refusal: Option<LokiError>,
+}
+
+impl Pushing {
+    /// Counts a batch that is refused for good.
+    fn refused(&mut self, batch: &Batch<'_>, refusal: LokiError) -> Result<(), LokiError> {
+        let LokiError::Refused { said, .. } = &refusal else {
+            return Err(refusal);
+        };
+        self.pushed.add(Pushed {
+            refused: batch.ids().collect(),
+            refused_because: Some(said.clone()),
+            ..Pushed::default()
+        });
+        if self.pushed.refused_alone() && self.pushed.refused.len() >= REFUSED_AT_FIRST {
+            return Err(self.refusal.take().unwrap_or(refusal));
+        }
+        self.refusal.get_or_insert(refusal);
+        Ok(())
+    }
+
+    fn end(mut self) -> Result<Pushed, LokiError> {
+        match self.refusal {
+            Some(refusal) if self.pushed.refused_alone() => Err(refusal),
+            _ => {
+                self.pushed.refused.sort_unstable();
+                Ok(self.pushed)
             }
         }
     }
@@ -318,6 +406,7 @@ fn sample(entry: &Entry, origin: &Origin) -> Sample {
     ]);
     // Entries of one millisecond are in the chain's order, too.
     Sample::of(
+        entry.seq,
         nanoseconds(entry.at, entry.seq % 1_000_000),
         &text,
         metadata,

@@ -14,6 +14,8 @@ const AROUND: usize = "[\"18446744073709551615\",,],".len();
 
 /// One line with its time, ready to be sent.
 pub(super) struct Sample {
+    /// What people find it by: an audit id, or the number of a line.
+    id: u64,
     nanoseconds: u64,
     /// A JSON text.
     line: String,
@@ -23,8 +25,9 @@ pub(super) struct Sample {
 
 impl Sample {
     /// `metadata` is a JSON object.
-    pub(super) fn of(nanoseconds: u64, line: &str, metadata: String) -> Sample {
+    pub(super) fn of(id: u64, nanoseconds: u64, line: &str, metadata: String) -> Sample {
         Sample {
+            id,
             nanoseconds,
             line: json(&line),
             metadata,
@@ -42,9 +45,24 @@ pub(super) struct Batch<'a> {
     samples: Vec<Sample>,
 }
 
-impl Batch<'_> {
+impl<'a> Batch<'a> {
     pub(super) fn len(&self) -> usize {
         self.samples.len()
+    }
+
+    /// What people find its samples by.
+    pub(super) fn ids(&self) -> impl Iterator<Item = u64> {
+        self.samples.iter().map(|sample| sample.id)
+    }
+
+    /// Its first half and its second; the first is empty where it has one sample alone.
+    pub(super) fn halves(mut self) -> (Batch<'a>, Batch<'a>) {
+        let samples = self.samples.split_off(self.samples.len() / 2);
+        let second = Batch {
+            labels: self.labels,
+            samples,
+        };
+        (self, second)
     }
 
     /// The request's body, with the structured metadata or without.
@@ -57,6 +75,7 @@ impl Batch<'_> {
                     nanoseconds,
                     line,
                     metadata: about,
+                    ..
                 } = sample;
                 if metadata {
                     format!("[\"{nanoseconds}\",{line},{about}]")

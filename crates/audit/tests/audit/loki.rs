@@ -40,7 +40,7 @@ async fn answering(answer: ResponseTemplate) -> MockServer {
     server
 }
 
-async fn push(server: &MockServer, entries: &[Entry]) -> Result<Pushed, LokiError> {
+pub(crate) async fn push(server: &MockServer, entries: &[Entry]) -> Result<Pushed, LokiError> {
     Loki::new(options(&server.uri()))
         .expect("a client")
         .push(entries, &origin(), soon())
@@ -56,7 +56,7 @@ async fn requests(server: &MockServer) -> Vec<Request> {
     server.received_requests().await.expect("recorded")
 }
 
-async fn bodies(server: &MockServer) -> Vec<Value> {
+pub(crate) async fn bodies(server: &MockServer) -> Vec<Value> {
     requests(server)
         .await
         .iter()
@@ -65,7 +65,7 @@ async fn bodies(server: &MockServer) -> Vec<Value> {
 }
 
 /// The audit ids of a request, in its order.
-fn ids(body: &Value) -> Vec<u64> {
+pub(crate) fn ids(body: &Value) -> Vec<u64> {
     let streams = body["streams"].as_array().expect("streams");
     assert_eq!(streams.len(), 1, "one stream a request");
     streams[0]["values"]

@@ -7,3 +7,4 @@ mod file;
 mod line;
 mod loki;
 mod real_loki;
+mod refused;
