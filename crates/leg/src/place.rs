@@ -1,6 +1,11 @@
 //! From the input `store` to a store.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use actions_kit::{GitHubContext, Secret, WrongInputs};
 use lease::{
@@ -124,8 +129,38 @@ impl Place {
         Ok(Arc::new(store))
     }
 
+    /// [`Place::open`] for one who reads: a repository on disk that is not there is not made, since whoever looks for a
+    /// ledger in it was told a wrong address.
+    ///
+    /// # Errors
+    /// [`StoreError::Local`] also where it is not there.
+    pub async fn open_to_read(
+        &self,
+        lock: &LockName,
+        request_timeout: Duration,
+        poll: Duration,
+    ) -> Result<Arc<dyn Store>, StoreError> {
+        match self.remote.local_path() {
+            Some(path) if is_free(path) => Err(StoreError::Local {
+                place: self.text(),
+                detail: "no repository is there, and who only reads makes none: is `store` another than the deploy \
+                         step's?"
+                    .to_owned(),
+            }),
+            _ => self.open(lock, request_timeout, poll).await,
+        }
+    }
+
     /// For people, without credentials.
     pub fn text(&self) -> String {
         self.remote.place()
+    }
+}
+
+/// Whether nothing, or an empty folder, is at `path`.
+fn is_free(path: &Path) -> bool {
+    match fs::read_dir(path) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
 }
