@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use audit::{EventsFile, Loki, Origin};
+use audit::{EventsFile, Loki, LokiError, Origin};
 use lease::{
     Timing,
     protocol::{Appender, AppenderConfig, AppenderEnd},
@@ -14,9 +14,11 @@ use lease::{
 };
 use ledger::{Deployment, Entry, Event, Timestamp, Tip};
 use leg::{NoHands, ThisHost, Voice};
+use probes::http::HttpError;
+use supervisor::boottime;
 use tokio::time::Instant;
 
-use crate::{config::Config, reading::Reading, telling::Place};
+use crate::{config::Config, reading::Reading, telling::Place, tries::Tries};
 
 /// How far back a place begins that the ledger knows nothing of: Loki takes nothing that is older than a week, unless it
 /// is told to.
@@ -47,10 +49,7 @@ pub(crate) async fn ship(
     let file = config.events_file.as_ref().map(|path| {
         EventsFile::open(path).and_then(|file| {
             let last = file.last(config.lock.as_str())?;
-            Ok((
-                file,
-                last.map_or_else(|| begins(config, tip), |last| last + 1),
-            ))
+            Ok((file, goes_on(config, last, tip, voice)))
         })
     });
     let file = match file {
@@ -84,7 +83,7 @@ pub(crate) async fn ship(
         Err(why) => {
             let names = [file.map(|_| "events-file"), loki.map(|_| "Loki")];
             let lost = names.into_iter().flatten();
-            places.extend(lost.map(|name| Place::failed(name, why.clone(), true)));
+            places.extend(lost.map(|name| Place::lost(name, why.clone(), true)));
             return places;
         }
     };
@@ -110,13 +109,29 @@ fn since(entries: &[Entry], from: u64) -> &[Entry] {
     &entries[at..]
 }
 
-/// Where a new file begins: with this deployment, else with all that there is.
-fn begins(config: &Config, tip: &Tip) -> u64 {
-    config
-        .deployment
-        .as_ref()
-        .and_then(|id| tip.deployment(id))
-        .map_or(1, |state| state.first_seq)
+/// Where a new file begins: with this deployment, and outside a run with all that there is; nothing where this
+/// deployment is not in the ledger.
+fn begins(deployment: Option<&str>, tip: &Tip) -> Option<u64> {
+    match deployment {
+        None => Some(1),
+        Some(id) => tip.deployment(id).map(|state| state.first_seq),
+    }
+}
+
+/// Where this file goes on, or begins.
+fn goes_on(config: &Config, last: Option<u64>, tip: &Tip, voice: &Voice) -> u64 {
+    if let Some(last) = last {
+        return last + 1;
+    }
+    let own = config.deployment.as_deref();
+    begins(own, tip).unwrap_or_else(|| {
+        voice.notice(&format!(
+            "events-file: a new file begins with the deployment that the step belongs to, and {} is not in the ledger: \
+             nothing was added",
+            own.unwrap_or_default()
+        ));
+        tip.seq + 1
+    })
 }
 
 async fn read(store: &Arc<dyn Store>, from: u64) -> Result<Vec<Entry>, String> {
@@ -171,16 +186,19 @@ impl Shipment<'_> {
             .cloned()
             .collect();
         let mut wait = FIRST_WAIT;
+        let mut tries = Tries::new("ship the audit trail", boottime::now());
         loop {
             match self.once(&entries, deadline).await {
                 Ok(place) => return place,
                 Err(error) => {
+                    tries.failed(&format!("{error}{}", mend(self.config, &error)));
                     if !error.may_pass() || Instant::now() + wait >= deadline {
-                        return Place::failed("Loki", error.to_string(), error.may_pass());
+                        let why = tries.told(boottime::now());
+                        return Place::failed("Loki", why, error.may_pass());
                     }
-                    self.voice.say(&format!(
-                        "failed to ship the audit trail: {error}; trying again"
-                    ));
+                    if let Some(line) = tries.line() {
+                        self.voice.say(&line);
+                    }
                     tokio::time::sleep(wait).await;
                     wait *= 2;
                 }
@@ -256,6 +274,15 @@ impl Shipment<'_> {
     }
 }
 
+/// Which input to look at.
+fn mend(config: &Config, error: &LokiError) -> &'static str {
+    match error {
+        LokiError::Http(HttpError::Tls { .. }) => config.mend_of_tls(),
+        LokiError::Forbidden { .. } => "; `loki-auth` and `loki-tenant` say who ships",
+        _ => "",
+    }
+}
+
 /// A line of the file that the deploying step left.
 #[derive(serde::Deserialize)]
 struct OutputLine {
@@ -300,5 +327,17 @@ impl Shipment<'_> {
             shipped += lines.len();
         }
         Ok(shipped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_file_of_a_deployment_that_is_not_in_the_ledger_begins_with_nothing_of_others() {
+        let tip = Tip::default();
+        assert_eq!(begins(Some("acme/shop/1/1"), &tip), None);
+        assert_eq!(begins(None, &tip), Some(1));
     }
 }

@@ -8,12 +8,13 @@ use std::{
 use actions_kit::{
     CandidateFile, Environment, GitHubContext, Parsed, Redactor, Secret, WrongInputs,
 };
-use audit::{Loki, LokiOptions, Origin};
+use audit::{Loki, Origin};
 use lease::LockName;
 use leg::Place;
-use metrics::{Gateway, GatewayError};
-use probes::http::Credentials;
+use metrics::Gateway;
 use push_metrics::TABLE;
+
+use crate::services::Services;
 
 /// Everything that the program was told.
 pub(crate) struct Config {
@@ -31,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) deployment: Option<String>,
     /// This leg never held the lease: somebody else's step does all of it.
     pub(crate) stood_by: bool,
+    /// This leg held the lease: the ledger cannot be empty.
+    pub(crate) carried: bool,
     /// What an earlier step left of the deploy command's last lines.
     pub(crate) output: Option<Output>,
     pub(crate) pushgateway: Option<Gateway>,
@@ -41,6 +44,9 @@ pub(crate) struct Config {
     pub(crate) concurrency_group: Option<String>,
     pub(crate) required: bool,
     pub(crate) report: PathBuf,
+    /// It was asked for, and is not only left for whoever may want it.
+    pub(crate) report_is_wanted: bool,
+    has_ca_file: bool,
 }
 
 /// The last lines of the deploy command.
@@ -66,6 +72,15 @@ impl Config {
             environment: self.target.clone(),
             repository: self.repository.clone(),
             lock: self.lock.as_str().to_owned(),
+        }
+    }
+
+    /// Behind an error of TLS: which input to look at.
+    pub(crate) fn mend_of_tls(&self) -> &'static str {
+        if self.has_ca_file {
+            "; `ca-file` must hold the authority that signed its certificate"
+        } else {
+            "; an authority that this host does not know is named in `ca-file`"
         }
     }
 
@@ -98,12 +113,33 @@ impl Config {
         if let Some(path) = &events_file {
             in_a_folder("events-file", path, &mut wrong);
         }
-        without_service(&inputs, &mut wrong);
-        let ca_file = inputs.path("ca-file").map(|path| workspace.join(path));
-        let pushgateway = gateway(&inputs, ca_file.as_deref(), &mut wrong);
-        let loki = loki(&inputs, ca_file, &mut wrong);
+        let Services { pushgateway, loki } = Services::read(&inputs, &workspace, &mut wrong);
+        on_one_line(&inputs, &mut wrong);
         let output = output(&inputs, left.as_ref(), &context);
-        let own = leg::own_folder(&leg::temp(&context));
+        let report = match inputs.path("report") {
+            Some(path) => workspace.join(path),
+            None => leg::own_folder(&leg::temp(&context)).join("push-metrics.json"),
+        };
+        let report_is_wanted = inputs.path("report").is_some();
+        if report_is_wanted && report.is_dir() {
+            wrong.push(
+                "report",
+                &format!("`{}`, which is a folder", report.display()),
+                "a file",
+                "name a file in it",
+            );
+        }
+        apart(
+            [
+                ("textfile", textfile.as_deref()),
+                ("events-file", events_file.as_deref()),
+                ("report", Some(&report)),
+            ],
+            &mut wrong,
+        );
+        let stood_by = left
+            .as_ref()
+            .and_then(|file| file.other.get(leg::STOOD_BY)?.as_bool());
         // At a terminal there is no run: then only what needs none of it is done.
         let deployment = inputs
             .opt_text("deployment-id")
@@ -125,10 +161,8 @@ impl Config {
             lock,
             place,
             deployment,
-            stood_by: left
-                .as_ref()
-                .and_then(|file| file.other.get(leg::STOOD_BY)?.as_bool())
-                .unwrap_or_default(),
+            stood_by: stood_by == Some(true),
+            carried: stood_by == Some(false),
             output,
             pushgateway,
             textfile,
@@ -137,105 +171,14 @@ impl Config {
             window_days,
             concurrency_group: inputs.opt_text("concurrency-group").map(str::to_owned),
             required: inputs.flag("required"),
-            report: match inputs.path("report") {
-                Some(path) => workspace.join(path),
-                None => own.join("push-metrics.json"),
-            },
+            report,
+            report_is_wanted,
+            has_ca_file: inputs.path("ca-file").is_some(),
             environment,
             redactor,
             context,
             token,
         })
-    }
-}
-
-fn gateway(inputs: &Parsed, ca_file: Option<&Path>, wrong: &mut WrongInputs) -> Option<Gateway> {
-    let url = inputs.opt_text("pushgateway-url")?;
-    match Gateway::new(url, credentials(inputs, "pushgateway-auth"), ca_file) {
-        Ok(gateway) => Some(gateway),
-        Err(error) => {
-            let input = match &error {
-                GatewayError::Address { .. } => "pushgateway-url",
-                _ if ca_file.is_some() => "ca-file",
-                _ => "pushgateway-auth",
-            };
-            wrong.push(
-                input,
-                &format!("a value that fails to {error}"),
-                "a Pushgateway's base address, credentials that a header can carry, a readable PEM file",
-                "correct the value",
-            );
-            None
-        }
-    }
-}
-
-fn loki(inputs: &Parsed, ca_file: Option<PathBuf>, wrong: &mut WrongInputs) -> Option<Loki> {
-    let loki = Loki::new(LokiOptions {
-        url: inputs.opt_text("loki-url")?.to_owned(),
-        tenant: inputs.opt_text("loki-tenant").map(str::to_owned),
-        credentials: credentials(inputs, "loki-auth"),
-        ca_file,
-    });
-    match loki {
-        Ok(loki) => Some(loki),
-        Err(error) => {
-            wrong.push(
-                "loki-url",
-                &format!("a value, or one of `loki-tenant`, `loki-auth` and `ca-file`, that fails to {error}"),
-                "Loki's base address, a tenant and credentials that a header can carry, a readable PEM file",
-                "correct the value",
-            );
-            None
-        }
-    }
-}
-
-fn credentials(inputs: &Parsed, name: &str) -> Option<Credentials> {
-    let credentials = Credentials::of(inputs.secret(name)?.expose());
-    if let Credentials::Basic { user, password } = &credentials {
-        let redactor = inputs.redactor();
-        redactor.add_basic(user, password);
-        // Elsewhere the password may stand alone.
-        if let Ok(password) = Secret::new(password) {
-            redactor.add(&password);
-        }
-    }
-    Some(credentials)
-}
-
-/// What says something of a service that nobody named would silently do nothing.
-fn without_service(inputs: &Parsed, wrong: &mut WrongInputs) {
-    // One that is named wrongly is told of already.
-    let told: Vec<String> = wrong.findings().iter().map(|f| f.name.clone()).collect();
-    let text = |name: &str| inputs.opt_text(name).is_some() || told.iter().any(|t| t == name);
-    let secret = |name: &str| inputs.secret(name).is_some();
-    let of = [
-        (
-            "pushgateway-auth",
-            secret("pushgateway-auth"),
-            "pushgateway-url",
-        ),
-        ("loki-auth", secret("loki-auth"), "loki-url"),
-        ("loki-tenant", text("loki-tenant"), "loki-url"),
-    ];
-    for (name, is_set, service) in of {
-        if is_set && !text(service) {
-            wrong.push(
-                name,
-                &format!("a value, and `{service}` is unset"),
-                &format!("`{service}` beside it"),
-                &format!("set `{service}`, or leave `{name}` out"),
-            );
-        }
-    }
-    if inputs.flag("loki-output") && !text("loki-url") {
-        wrong.push(
-            "loki-output",
-            "`true`, and `loki-url` is unset",
-            "`loki-url` beside it",
-            "set `loki-url`, or leave `loki-output` out",
-        );
     }
 }
 
@@ -274,6 +217,51 @@ fn in_a_folder(input: &str, path: &Path, wrong: &mut WrongInputs) {
     }
 }
 
+/// What becomes a label, or part of an address, has no line breaks.
+fn on_one_line(inputs: &Parsed, wrong: &mut WrongInputs) {
+    for name in ["environment", "concurrency-group"] {
+        let text = inputs.opt_text(name).unwrap_or_default();
+        let told = wrong.findings().iter().any(|finding| finding.name == name);
+        if text.contains(char::is_control) && !told {
+            wrong.push(
+                name,
+                &format!("`{}`", text.escape_debug()),
+                "a name on one line, without control characters",
+                "correct the name",
+            );
+        }
+    }
+}
+
+/// No file may be written over another one.
+fn apart(files: [(&str, Option<&Path>); 3], wrong: &mut WrongInputs) {
+    let mut seen: Vec<(&str, PathBuf)> = Vec::new();
+    for (name, path) in files {
+        let Some(path) = path else { continue };
+        let real = real(path);
+        if let Some((other, _)) = seen.iter().find(|(_, there)| *there == real) {
+            wrong.push(
+                name,
+                &format!("`{}`, which is `{other}` too", path.display()),
+                &format!("another file than `{other}`"),
+                "name a file of its own for each",
+            );
+        }
+        seen.push((name, real));
+    }
+}
+
+/// The path without links and detours, as far as it is there.
+fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| {
+        let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+        match (folder, path.file_name()) {
+            (Some(folder), Some(name)) => folder.join(name),
+            _ => path.to_owned(),
+        }
+    })
+}
+
 fn window_days(inputs: &Parsed, wrong: &mut WrongInputs) -> u32 {
     const DAY: u64 = 24 * 3600;
     let window = inputs.duration("window").as_secs();
@@ -281,8 +269,8 @@ fn window_days(inputs: &Parsed, wrong: &mut WrongInputs) -> u32 {
         wrong.push(
             "window",
             &format!("`{}h{}s`", window / 3600, window % 3600).replace("h0s", "h"),
-            "whole days: the ledger keeps one sum a day",
-            "round it: `30d`",
+            "whole days from 1d to 31d, such as `30d`: the ledger keeps one sum a day",
+            "round it",
         );
     }
     u32::try_from(window / DAY).unwrap_or(30)

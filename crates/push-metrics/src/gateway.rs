@@ -15,8 +15,10 @@ use supervisor::boottime;
 use tokio::time::Instant;
 
 use crate::{
+    config::Config,
     reading::{self, Reading},
     telling::Place,
+    tries::Tries,
 };
 
 /// The groups, in the order in which they are pushed.
@@ -64,6 +66,7 @@ impl Texts {
 
 /// Pushes `first`, and what is newer by then.
 pub(crate) async fn push(
+    config: &Config,
     gateway: &Gateway,
     about: &About,
     store: &Arc<dyn Store>,
@@ -80,15 +83,17 @@ pub(crate) async fn push(
     };
     let mut given: Option<(Duration, u64)> = Some((first.asked_at, texts.content()));
     let mut pushing = Pushing::new(Limits::STEP, ROLES.len(), boottime::now());
-    let mut trouble = ("nothing was pushed in time".to_owned(), true);
+    let mut tries = Tries::new("push the metrics", boottime::now());
+    let mut trouble = Trouble::Late;
     let mut news = News::Tick;
     let mut pushes = 0_u32;
     loop {
         let left = pushing.ends_at().saturating_sub(boottime::now());
         let deadline = Instant::now() + left;
-        let mut failed = |why: String, may_pass: bool| {
-            voice.say(&format!("failed to push the metrics: {why}"));
-            trouble = (why, may_pass);
+        let mut failed = |why: String, newest: Trouble| {
+            tries.failed(&why);
+            let may_pass = newest.may_pass();
+            trouble = newest;
             News::Failed { may_pass }
         };
         news = match pushing.step(boottime::now(), news) {
@@ -103,10 +108,16 @@ pub(crate) async fn push(
                                 content: texts.content(),
                             }
                         }
-                        Err(why) => failed(why, false),
+                        Err(why) => failed(why, Trouble::Push { may_pass: false }),
                     },
-                    Ok(Err(error)) => failed(error.to_string(), error.is_passing()),
-                    Err(_) => failed("the ledger could not be read in time".to_owned(), true),
+                    Ok(Err(error)) => {
+                        let may_pass = error.is_passing();
+                        failed(error.to_string(), Trouble::Store { may_pass })
+                    }
+                    Err(_) => failed(
+                        "the ledger could not be read in time".to_owned(),
+                        Trouble::Store { may_pass: true },
+                    ),
                 },
             },
             Order::Push(group) => {
@@ -120,10 +131,17 @@ pub(crate) async fn push(
                         voice.say(&format!("failed to {error}; reading the ledger again"));
                         News::Outdated
                     }
-                    Err(error) => failed(error.to_string(), error.may_pass()),
+                    Err(error) => {
+                        let may_pass = error.may_pass();
+                        let why = format!("{error}{}", mend(config, &error));
+                        failed(why, Trouble::Push { may_pass })
+                    }
                 }
             }
             Order::WaitUntil(at) => {
+                if let Some(line) = tries.line() {
+                    voice.say(&line);
+                }
                 tokio::time::sleep(at.saturating_sub(boottime::now())).await;
                 News::Tick
             }
@@ -131,7 +149,45 @@ pub(crate) async fn push(
                 let place = gateway.place();
                 return Place::reached("Pushgateway", format!("{place}, {pushes} pushes"));
             }
-            Order::GivenUp => return Place::failed("Pushgateway", trouble.0, trouble.1),
+            Order::GivenUp => {
+                let why = tries.told(boottime::now());
+                return match trouble {
+                    Trouble::Late => {
+                        let why = "nothing was pushed in time".to_owned();
+                        Place::failed("Pushgateway", why, true)
+                    }
+                    Trouble::Push { may_pass } => Place::failed("Pushgateway", why, may_pass),
+                    Trouble::Store { may_pass } => Place::lost("Pushgateway", why, may_pass),
+                };
+            }
         };
+    }
+}
+
+/// What stood in the way last.
+enum Trouble {
+    /// Nothing but the time.
+    Late,
+    /// The gateway, or what was to be pushed to it.
+    Push { may_pass: bool },
+    /// The ledger could not be read once more.
+    Store { may_pass: bool },
+}
+
+impl Trouble {
+    fn may_pass(&self) -> bool {
+        match self {
+            Trouble::Late => true,
+            Trouble::Push { may_pass } | Trouble::Store { may_pass } => *may_pass,
+        }
+    }
+}
+
+/// Which input to look at.
+fn mend(config: &Config, error: &GatewayError) -> &'static str {
+    match error {
+        GatewayError::Tls(_) => config.mend_of_tls(),
+        GatewayError::NotPermitted { .. } => "; `pushgateway-auth` says who pushes",
+        _ => "",
     }
 }

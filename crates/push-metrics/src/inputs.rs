@@ -48,7 +48,8 @@ pub const TABLE: Table = Table {
         },
         Exit {
             code: ExitCode::Failed,
-            help: "with `required`: a gateway or Loki refused what it was sent, or a file could not be written",
+            help: "with `required`: a gateway or Loki refused what it was sent, a file could not be written, or the ledger is \
+                   empty although this leg carried a deployment",
         },
         Exit {
             code: ExitCode::WrongInput,
@@ -126,7 +127,7 @@ const INPUTS: &[Input] = &[
             min: DAY,
             max: Duration::from_secs(31 * 24 * 3600),
         },
-        "How many days the shown figures cover, in whole days: `30d`",
+        "How many days the shown figures cover, whole days from `1d` to `31d`",
     )
     .with_default("30d"),
     Input::new(

@@ -5,10 +5,13 @@
 
 mod audit_trail;
 mod config;
+mod empty;
 mod gateway;
 mod reading;
 mod run;
+mod services;
 mod telling;
+mod tries;
 
 use std::{ffi::OsString, process};
 

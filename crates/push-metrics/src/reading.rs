@@ -10,7 +10,7 @@ use lease::{
 use leg::Voice;
 use supervisor::boottime;
 
-use crate::config::Config;
+use crate::{config::Config, tries::Tries};
 
 /// How long the store may take to answer one question. A step at the end of a job waits longer than a heartbeat may.
 const REQUEST: Duration = Duration::from_secs(10);
@@ -31,14 +31,14 @@ pub(crate) struct Reading {
     pub(crate) snapshot: Snapshot,
 }
 
-/// Makes the store ready.
+/// Makes the store ready to be read.
 ///
 /// # Errors
 /// The store's.
 pub(crate) async fn open(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
     config
         .place
-        .open(&config.lock, REQUEST, Timing::GIT.poll)
+        .open_to_read(&config.lock, REQUEST, Timing::GIT.poll)
         .await
 }
 
@@ -55,16 +55,24 @@ pub(crate) async fn once(store: &Arc<dyn Store>) -> Result<Reading, StoreError> 
 /// Reads the ledger, and asks again where that may help.
 ///
 /// # Errors
-/// The store's.
-pub(crate) async fn first(store: &Arc<dyn Store>, voice: &Voice) -> Result<Reading, StoreError> {
+/// The store's words, and how long it was asked.
+pub(crate) async fn first(store: &Arc<dyn Store>, voice: &Voice) -> Result<Reading, String> {
     let ends = boottime::now() + FIRST_WITHIN;
+    let mut tries = Tries::new("read the ledger", boottime::now());
     loop {
         match once(store).await {
-            Err(error) if error.is_passing() && boottime::now() + PAUSE < ends => {
-                voice.say(&format!("failed to read the ledger: {error}; trying again"));
+            Ok(reading) => return Ok(reading),
+            Err(error) => {
+                let again = error.is_passing() && boottime::now() + PAUSE < ends;
+                tries.failed(&error.to_string());
+                if !again {
+                    return Err(tries.told(boottime::now()));
+                }
+                if let Some(line) = tries.line() {
+                    voice.say(&line);
+                }
                 tokio::time::sleep(PAUSE).await;
             }
-            answer => return answer,
         }
     }
 }

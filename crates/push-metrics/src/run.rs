@@ -1,9 +1,10 @@
 //! The order of things: read the ledger once, take it everywhere at once, tell what came of it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use actions_kit::ExitCode;
 use anyhow::Context as _;
+use lease::store::Store;
 use leg::Voice;
 use metrics::Subject;
 use push_metrics::figures::Report;
@@ -12,6 +13,7 @@ use supervisor::signals::{Received, Signals};
 use crate::{
     audit_trail,
     config::Config,
+    empty,
     gateway::{self, About},
     reading::{self, Reading},
     telling::{self, Place},
@@ -33,7 +35,7 @@ pub(crate) fn run(config: &Config, voice: &Voice) -> anyhow::Result<ExitCode> {
         let mut signals = Signals::listen().context("listen for signals")?;
         tokio::select! {
             biased;
-            received = signals.next() => Ok(stopped(received, voice)),
+            received = signals.next() => Ok(stopped(config, received, voice)),
             code = everything(config, voice) => Ok(code),
         }
     });
@@ -42,61 +44,84 @@ pub(crate) fn run(config: &Config, voice: &Voice) -> anyhow::Result<ExitCode> {
     code
 }
 
-fn stopped(received: Received, voice: &Voice) -> ExitCode {
-    voice.warning(&format!(
-        "told to stop by {received} before everything was pushed: the next push carries what is missing"
-    ));
-    match received {
+fn stopped(config: &Config, received: Received, voice: &Voice) -> ExitCode {
+    let exit = match received {
         Received::Interrupt => ExitCode::Interrupted,
         _ => ExitCode::Terminated,
-    }
+    };
+    let why = format!(
+        "told to stop by {received} before everything was pushed: the next push carries what is missing"
+    );
+    telling::stopped(config, &why, exit, voice)
 }
 
 async fn everything(config: &Config, voice: &Voice) -> ExitCode {
     // GitHub is asked while the ledger is read.
     let (opened, waiting_at_github) = tokio::join!(
         async {
-            let store = reading::open(config).await?;
+            let store = reading::open(config).await.map_err(|e| e.to_string())?;
             let first = reading::first(&store, voice).await?;
-            Ok((store, first))
+            Ok::<_, String>((store, first))
         },
         reading::waiting_at_github(config, voice),
     );
     let (store, first) = match opened {
         Ok(opened) => opened,
-        Err(error) => {
-            let error: lease::store::StoreError = error;
-            return telling::store_lost(config, &error.to_string(), voice);
-        }
+        Err(why) => return telling::store_lost(config, why, voice),
     };
     let about = About {
-        subject: Subject {
-            lock: config.lock.as_str().to_owned(),
-            environment: config.target.clone(),
-            repository: config.repository.clone(),
-        },
+        subject: subject(config, &first),
         now: leg::wall(),
         waiting_at_github,
     };
+    let tip = &first.snapshot.tip;
+    let places = if tip.seq == 0 {
+        let ledger = empty::ledger(config, &store.place());
+        // Over what an earlier deployment left, nothing is written.
+        let file = (!ledger.is_failed()).then(|| textfile(config, &about, &first));
+        std::iter::once(ledger).chain(file.flatten()).collect()
+    } else {
+        everywhere(config, &store, &first, &about, voice).await
+    };
+    let figures = Report::new(tip, about.now, config.window_days, &config.origin());
+    telling::told(config, &figures, places, voice)
+}
+
+/// Takes what the ledger says to every place that was asked for.
+async fn everywhere(
+    config: &Config,
+    store: &Arc<dyn Store>,
+    first: &Reading,
+    about: &About,
+    voice: &Voice,
+) -> Vec<Place> {
     let (pushed, shipped) = tokio::join!(
         async {
             match &config.pushgateway {
-                Some(_) if first.snapshot.tip.seq == 0 => Some(Place::reached(
-                    "Pushgateway",
-                    "nothing to push: the ledger is empty".to_owned(),
-                )),
-                Some(gateway) => Some(gateway::push(gateway, &about, &store, &first, voice).await),
+                Some(gateway) => {
+                    Some(gateway::push(config, gateway, about, store, first, voice).await)
+                }
                 None => None,
             }
         },
-        audit_trail::ship(config, &store, &first, voice),
+        audit_trail::ship(config, store, first, voice),
     );
     let mut places: Vec<Place> = pushed.into_iter().collect();
-    places.extend(textfile(config, &about, &first));
+    places.extend(textfile(config, about, first));
     places.extend(shipped);
-    let tip = &first.snapshot.tip;
-    let figures = Report::new(tip, about.now, config.window_days, &config.origin());
-    telling::told(config, &figures, places, voice)
+    places
+}
+
+/// Whose totals they are. A lock that several environments share has one group for each role all the same: the totals
+/// are the lock's, and a second group would count them twice.
+fn subject(config: &Config, first: &Reading) -> Subject {
+    let home = &first.snapshot.tip.home;
+    let or = |known: &str, told: &str| if known.is_empty() { told } else { known }.to_owned();
+    Subject {
+        lock: config.lock.as_str().to_owned(),
+        environment: or(&home.environment, &config.target),
+        repository: or(&home.repository, &config.repository),
+    }
 }
 
 fn textfile(config: &Config, about: &About, first: &Reading) -> Option<Place> {

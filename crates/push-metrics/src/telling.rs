@@ -28,6 +28,8 @@ pub(crate) enum Came {
         why: String,
         /// The service is out of reach; otherwise it refused, or the file could not be written.
         out_of_reach: bool,
+        /// The ledger has what is missing, and the next push carries it.
+        kept: bool,
     },
 }
 
@@ -49,8 +51,30 @@ impl Place {
     pub(crate) fn failed(name: &'static str, why: String, out_of_reach: bool) -> Place {
         Place {
             name,
-            came: Came::Failed { why, out_of_reach },
+            came: Came::Failed {
+                why,
+                out_of_reach,
+                kept: true,
+            },
         }
+    }
+
+    /// [`Place::failed`] where nobody can say that the ledger makes up for it: it is the ledger that could not be read, or
+    /// what is missing does not stand there.
+    pub(crate) fn lost(name: &'static str, why: String, out_of_reach: bool) -> Place {
+        Place {
+            name,
+            came: Came::Failed {
+                why,
+                out_of_reach,
+                kept: false,
+            },
+        }
+    }
+
+    /// Nothing arrived.
+    pub(crate) fn is_failed(&self) -> bool {
+        matches!(self.came, Came::Failed { .. })
     }
 
     fn status(&self) -> Status {
@@ -87,9 +111,17 @@ pub(crate) fn skipped(config: &Config, voice: &Voice) -> ExitCode {
     )
 }
 
+/// It was told to stop; `exit` says by what.
+pub(crate) fn stopped(config: &Config, why: &str, exit: ExitCode, voice: &Voice) -> ExitCode {
+    voice.warning(why);
+    let mut summary = Summary::new();
+    summary.paragraph(&format!("⚠️ Metrics: {}.", markdown::text(why)));
+    finish(config, &empty("incomplete"), &summary, exit, voice)
+}
+
 /// Nothing could be read.
-pub(crate) fn store_lost(config: &Config, error: &str, voice: &Voice) -> ExitCode {
-    let place = Place::failed("the store", error.to_owned(), true);
+pub(crate) fn store_lost(config: &Config, why: String, voice: &Voice) -> ExitCode {
+    let place = Place::lost("the store", why, true);
     let (outputs, summary) = (empty("incomplete"), Summary::new());
     conclude(config, vec![place], outputs, summary, voice)
 }
@@ -116,11 +148,13 @@ pub(crate) fn told(
     match actions_kit::write_whole(&config.report, &text) {
         Ok(()) => outputs.set("report", config.report.display().to_string()),
         Err(error) => {
-            places.push(Place::failed(
-                "report",
-                format!("failed to write {}: {error}", config.report.display()),
-                false,
-            ));
+            let why = format!("failed to write {}: {error}", config.report.display());
+            // Nobody asked for the usual one, and its folder may be somebody else's.
+            places.push(if config.report_is_wanted {
+                Place::lost("report", why, false)
+            } else {
+                Place::flawed("report", why)
+            });
             outputs.set("report", "")
         }
     };
@@ -140,15 +174,21 @@ fn conclude(
 ) -> ExitCode {
     let mut summary = Summary::new();
     let mut exit = ExitCode::Success;
-    let mut incomplete = false;
+    let (mut incomplete, mut all_kept) = (false, true);
     for place in &places {
         let (name, text) = (place.name, place.text());
         match &place.came {
             Came::Arrived(_) => voice.say(&format!("{name}: {text}")),
             Came::Flawed(_) => voice.warning(&format!("{name}: {text}")),
-            Came::Failed { out_of_reach, .. } => {
+            Came::Failed {
+                out_of_reach, kept, ..
+            } => {
                 incomplete = true;
-                let told = format!("{name}: {text}. {NOTHING_LOST}");
+                all_kept &= kept;
+                let mut told = format!("{name}: {text}");
+                if *kept {
+                    told.push_str(&format!(". {NOTHING_LOST}"));
+                }
                 if config.required {
                     voice.error(&told);
                     // What was refused wants a person more than what may come back by itself.
@@ -167,9 +207,11 @@ fn conclude(
         summary.paragraph(&line);
     }
     if incomplete {
-        summary.paragraph(&format!(
-            "**What now:** mend the way to what is marked ❌. {NOTHING_LOST}"
-        ));
+        let mut now = "**What now:** mend the way to what is marked ❌.".to_owned();
+        if all_kept {
+            now.push_str(&format!(" {NOTHING_LOST}"));
+        }
+        summary.paragraph(&now);
     }
     outputs.set("result", if incomplete { "incomplete" } else { "pass" });
     let mut whole = figures;
@@ -199,13 +241,22 @@ fn finish(
     exit: ExitCode,
     voice: &Voice,
 ) -> ExitCode {
+    let mut all_told = true;
+    let mut untold = |error: anyhow::Error| {
+        all_told = false;
+        voice.error(&format!("failed to {error:#}"));
+    };
     if let Err(error) = outputs.write(&config.environment) {
-        voice.error(&format!("failed to {:#}", anyhow::Error::from(error)));
+        untold(error.into());
     }
     match summary.write(&config.environment, &config.redactor) {
         Ok(Written::ToFile) => {}
         Ok(Written::NoFile) => voice.print(&summary.text(&config.redactor)),
-        Err(error) => voice.error(&format!("failed to {:#}", anyhow::Error::from(error))),
+        Err(error) => untold(error.into()),
     }
-    exit
+    match exit {
+        // Outputs and figures that did not arrive are no success where all must.
+        ExitCode::Success if config.required && !all_told => ExitCode::Failed,
+        exit => exit,
+    }
 }
