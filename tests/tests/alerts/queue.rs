@@ -5,10 +5,12 @@ use ledger::Event;
 
 use crate::{SOON, TAKEOVER, TOKEN, Ways, assert_holds, github::GROUP, in_the_ledger, succeeds};
 
-/// A run with one leg, which writes until the scene releases it.
+/// A run with one leg, which writes until the scene releases it. At default timing: ten processes at one store on a busy
+/// machine keep no shorter lease alive.
 fn leg(scene: &Scene, number: u64) -> Process {
     scene
         .candidate(&Run::number(number), 1, "write deploy release")
+        .default_of(&["lease-time"])
         .input("candidates", 1)
         .start()
 }
