@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ledger::Entry;
+use ledger::{Entry, Timestamp};
 use nix::{
     errno::Errno,
     fcntl::{Flock, FlockArg},
@@ -45,11 +45,29 @@ pub enum FileError {
         /// Where.
         path: PathBuf,
     },
-    /// It does not end in a line of ours, nor in a part of one: cutting it would destroy what somebody else wrote.
-    #[error("add to {}: its last line has no end and is none of an audit trail", path.display())]
+    /// It ends in no line of ours, nor in a part of one: cutting it would destroy what somebody else wrote.
+    #[error("add to {}: what stands at its end is no part of an audit trail", path.display())]
     Foreign {
         /// Which.
         path: PathBuf,
+    },
+    /// What it holds of this lock is no part of the ledger's chain: the ledger was begun anew. Its audit ids begin again,
+    /// so the same file cannot hold both.
+    #[error(
+        "add to {}: it holds events of another ledger of this lock; name a new file",
+        path.display()
+    )]
+    OtherLedger {
+        /// Which.
+        path: PathBuf,
+    },
+    /// It is a link to a place whose folder is not there.
+    #[error("open {}: the link leads to {}, which is not there", path.display(), to.display())]
+    DanglingLink {
+        /// Which.
+        path: PathBuf,
+        /// What the link says.
+        to: PathBuf,
     },
     /// Another process did not let go of it.
     #[error("lock {}: another process held it for {} s", path.display(), after.as_secs())]
@@ -82,7 +100,22 @@ pub struct EventsFile {
 #[derive(Deserialize)]
 struct Place {
     audit_id: u64,
+    at: Timestamp,
     lock: String,
+    deployment_id: String,
+}
+
+impl Place {
+    fn of(line: &[u8]) -> Option<Place> {
+        serde_json::from_slice(line).ok()
+    }
+
+    /// Whether the line is that of `entry`. Its words may be those of another version, its time and its deployment are
+    /// the entry's own.
+    fn is_of(&self, entry: &Entry) -> bool {
+        (self.audit_id, self.at, self.deployment_id.as_str())
+            == (entry.seq, entry.at, entry.deployment.id.as_str())
+    }
 }
 
 impl EventsFile {
@@ -129,12 +162,28 @@ impl EventsFile {
             let _unfinished = lines.line()?;
             newest(&mut lines, lock)
         };
-        read().map_err(|error| self.refused("read", &error))
+        let found = read().map_err(|error| self.refused("read", &error))?;
+        Ok(found.map(|place| place.audit_id))
+    }
+
+    /// Whether `entries`, which were read from the ledger after [`EventsFile::last`] said `last`, may go on where the file
+    /// ends. A ledger whose chain does not reach as far as `last` cannot be the one that the file is of.
+    ///
+    /// # Errors
+    /// [`FileError::OtherLedger`].
+    pub fn reached(&self, last: u64, entries: &[Entry]) -> Result<(), FileError> {
+        match entries.last() {
+            Some(newest) if newest.seq >= last => Ok(()),
+            _ => Err(self.other_ledger()),
+        }
     }
 
     /// Adds those of `entries`, in the chain's order, that are newer than what the file holds of this lock, and says how
     /// many those were. They are on the disk when it returns. A new file is for its owner to write and its group to
     /// read.
+    ///
+    /// Where the entry of the file's last line of this lock is among `entries`, it must be the same: so the caller gives
+    /// them from [`EventsFile::last`] on, not from behind it.
     ///
     /// A line that a killed process left unfinished is cut off first.
     ///
@@ -147,36 +196,58 @@ impl EventsFile {
             .line()
             .map_err(|error| self.refused("read", &error))?
             .unwrap_or_default();
-        let whole = self.mend(&file, &unfinished)?;
+        let whole = self.mend(&file, &unfinished, &mut lines)?;
         let last = match whole.filter(|place| place.lock == origin.lock) {
-            Some(place) => Some(place.audit_id),
+            Some(place) => Some(place),
             None => {
                 newest(&mut lines, &origin.lock).map_err(|error| self.refused("read", &error))?
             }
         };
-        self.write(&file, entries, origin, last)
+        if let Some(last) = &last
+            && let Some(same) = entries.iter().find(|entry| entry.seq == last.audit_id)
+            && !last.is_of(same)
+        {
+            return Err(self.other_ledger());
+        }
+        self.write(&file, entries, origin, last.map(|place| place.audit_id))
             .map_err(|error| self.refused("write", &error))
     }
 
-    /// Ends the last line, or cuts off what there is of it. What it says, where it only lacked its end.
-    fn mend(&self, mut file: &File, unfinished: &[u8]) -> Result<Option<Place>, FileError> {
+    /// Ends the last line, or cuts off what there is of it. The newest line that is whole then, where it was looked at: the
+    /// one that only lacked its end, else the first of `before`, the lines before it.
+    fn mend(
+        &self,
+        mut file: &File,
+        unfinished: &[u8],
+        before: &mut Backwards<'_>,
+    ) -> Result<Option<Place>, FileError> {
+        if unfinished.is_empty() {
+            return Ok(None);
+        }
         // A file system that lost power may have made a file longer without writing into it.
         let written = unfinished
             .iter()
             .rposition(|byte| *byte != 0)
             .map_or(0, |at| at + 1);
         let torn = &unfinished[..written];
-        if unfinished.is_empty() {
-            return Ok(None);
-        }
         if torn == unfinished
-            && let Ok(place) = serde_json::from_slice(torn)
+            && let Some(place) = Place::of(torn)
         {
             file.write_all(b"\n")
                 .map_err(|error| self.refused("write", &error))?;
             return Ok(Some(place));
         }
-        if !torn.starts_with(BEGINNING) && !BEGINNING.starts_with(torn) {
+        let before = before
+            .line()
+            .map_err(|error| self.refused("read", &error))?;
+        let first = before.is_none();
+        let before = before.as_deref().and_then(Place::of);
+        // A part that might be anybody's is ours behind a line of ours; and at a file's beginning, unless there is no more
+        // of it than what somebody else may have left, too.
+        let ours = torn.starts_with(BEGINNING)
+            || BEGINNING.starts_with(torn)
+                && (before.is_some() || first && torn == unfinished && torn.len() > 1);
+        if !ours {
             return Err(FileError::Foreign {
                 path: self.path.clone(),
             });
@@ -184,7 +255,7 @@ impl EventsFile {
         file.metadata()
             .and_then(|found| file.set_len(found.len() - unfinished.len() as u64))
             .map_err(|error| self.refused("write", &error))?;
-        Ok(None)
+        Ok(before)
     }
 
     fn write(
@@ -227,7 +298,7 @@ impl EventsFile {
                 .create(true)
                 .mode(0o640)
                 .open(&self.path)
-                .map_err(|error| self.refused("open", &error))?;
+                .map_err(|error| self.not_opened(&error))?;
             let opened = file
                 .metadata()
                 .map_err(|error| self.refused("open", &error))?;
@@ -264,6 +335,22 @@ impl EventsFile {
         }
     }
 
+    fn not_opened(&self, error: &io::Error) -> FileError {
+        match self.path.read_link() {
+            Ok(to) if error.kind() == io::ErrorKind::NotFound => FileError::DanglingLink {
+                path: self.path.clone(),
+                to,
+            },
+            _ => self.refused("open", error),
+        }
+    }
+
+    fn other_ledger(&self) -> FileError {
+        FileError::OtherLedger {
+            path: self.path.clone(),
+        }
+    }
+
     fn refused(&self, doing: &'static str, error: &io::Error) -> FileError {
         FileError::Io {
             doing,
@@ -273,13 +360,13 @@ impl EventsFile {
     }
 }
 
-/// The audit id of the first of `lines` that is of `lock`; what is no line of ours is passed over.
-fn newest(lines: &mut Backwards<'_>, lock: &str) -> io::Result<Option<u64>> {
+/// The first of `lines` that is of `lock`; what is no line of ours is passed over.
+fn newest(lines: &mut Backwards<'_>, lock: &str) -> io::Result<Option<Place>> {
     while let Some(line) = lines.line()? {
-        if let Ok(place) = serde_json::from_slice::<Place>(&line)
+        if let Some(place) = Place::of(&line)
             && place.lock == lock
         {
-            return Ok(Some(place.audit_id));
+            return Ok(Some(place));
         }
     }
     Ok(None)

@@ -126,12 +126,102 @@ fn a_line_torn_anywhere_is_mended_before_more_is_added() {
 #[test]
 fn a_first_line_that_was_torn_and_what_a_power_cut_left_are_cut_off() {
     let all = chain(2);
-    for left in ["{\"aud", "\0\0\0\0", "{\"audit_id\":1,\"a\0\0\0"] {
+    for left in ["{\"aud", "{\"audit_id\":1,\"a\0\0\0"] {
         let trail = trail();
         fs::write(&trail.path, left).expect("a file");
         assert_eq!(trail.file.append(&all, &origin()), Ok(2), "{left:?}");
         assert_eq!(fs::read_to_string(&trail.path).expect("it"), text(&all));
     }
+    for left in ["\0\0\0\0", "{\0", "{\"audit_id\":2,\"a\0\0\0"] {
+        let trail = trail();
+        fs::write(&trail.path, text(&all[..1]) + left).expect("a file");
+        assert_eq!(trail.file.append(&all, &origin()), Ok(1), "{left:?}");
+        assert_eq!(fs::read_to_string(&trail.path).expect("it"), text(&all));
+    }
+}
+
+#[test]
+fn what_may_be_somebody_elses_at_the_end_of_a_file_is_not_cut() {
+    for left in [
+        "\0\0\0\0",
+        "{",
+        "{\0",
+        "text\n\0\0",
+        "text\n{",
+        "\n{\"audit_",
+    ] {
+        let trail = trail();
+        fs::write(&trail.path, left).expect("a file");
+        let error = trail.file.append(&chain(1), &origin()).expect_err(left);
+        assert!(matches!(error, FileError::Foreign { .. }), "{error}");
+        assert_eq!(fs::read_to_string(&trail.path).expect("it"), left);
+    }
+}
+
+#[test]
+fn events_of_another_ledger_of_the_same_lock_are_told_apart() {
+    let trail = trail();
+    let old = chain(5);
+    assert_eq!(trail.file.append(&old, &origin()), Ok(5));
+    let mut anew = chain(9);
+    for entry in &mut anew {
+        entry.at.0 += 86_400_000;
+    }
+    // The chain is as long as the file or longer: the entries differ.
+    let error = trail.file.append(&anew[4..], &origin());
+    let error = error.expect_err("another ledger");
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "add to {}: it holds events of another ledger of this lock; name a new file",
+            trail.path.display()
+        )
+    );
+    // It is shorter.
+    for shorter in [&anew[..0], &anew[..4]] {
+        let error = trail.file.reached(5, shorter).expect_err("another ledger");
+        assert!(matches!(error, FileError::OtherLedger { .. }), "{error}");
+    }
+    assert_eq!(trail.file.reached(5, &old[4..]), Ok(()));
+    assert_eq!(ids(&trail.path), [1, 2, 3, 4, 5]);
+    // Where another process was faster, what is here is older than what stands there.
+    assert_eq!(trail.file.append(&old[..3], &origin()), Ok(0));
+    // Another lock's lines are no matter of this ledger.
+    let other = Origin {
+        lock: "octo/shop/staging".to_owned(),
+        ..origin()
+    };
+    assert_eq!(trail.file.append(&anew, &other), Ok(9));
+    assert_eq!(trail.file.append(&chain(6)[4..], &origin()), Ok(1));
+}
+
+#[test]
+fn a_line_that_another_version_worded_is_still_the_entrys() {
+    let trail = trail();
+    let all = chain(3);
+    let worded = text(&all[..2]).replace("\"message\":\"", "\"message\":\"once: ");
+    fs::write(&trail.path, worded).expect("a file");
+    assert_eq!(trail.file.append(&all[1..], &origin()), Ok(1));
+    assert_eq!(ids(&trail.path), [1, 2, 3]);
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_named_and_one_to_a_new_file_makes_it() {
+    let trail = trail();
+    let to = trail.path.with_file_name("missing/there.jsonl");
+    std::os::unix::fs::symlink(&to, &trail.path).expect("a link");
+    let error = trail.file.append(&chain(1), &origin());
+    assert_eq!(
+        error.expect_err("nowhere").to_string(),
+        format!(
+            "open {}: the link leads to {}, which is not there",
+            trail.path.display(),
+            to.display()
+        )
+    );
+    fs::create_dir(to.parent().expect("a folder")).expect("made");
+    assert_eq!(trail.file.append(&chain(1), &origin()), Ok(1));
+    assert_eq!(ids(&to), [1]);
 }
 
 #[test]
