@@ -91,17 +91,27 @@ fn no_nul(text: &str) -> Result<&str, Fault> {
 }
 
 fn parse_duration(text: &str, min: Duration, max: Duration) -> Result<Value, Fault> {
-    let bounds = format!(
-        "from {} to {}",
-        duration::format(min),
-        duration::format(max)
-    );
+    let bounds = format!("from {} to {}", bound(min), bound(max));
     match duration::parse(text) {
         Ok(value) if (min..=max).contains(&value) => Ok(Value::Duration(value)),
+        Ok(_) if text.bytes().all(|byte| byte.is_ascii_digit()) => Err(Fault::wanted(format!(
+            "a duration {bounds}; a number alone is seconds"
+        ))),
         Ok(_) => Err(Fault::wanted(format!("a duration {bounds}"))),
         Err(_) => Err(Fault::wanted(format!(
             "a duration such as 30s, 5m, 1h30m or plain seconds, {bounds}"
         ))),
+    }
+}
+
+/// A bound for people: whole days as days.
+fn bound(duration: Duration) -> String {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    let days = duration.as_secs() / DAY.as_secs();
+    if days > 0 && DAY * u32::try_from(days).unwrap_or(u32::MAX) == duration {
+        format!("{days}d")
+    } else {
+        duration::format(duration)
     }
 }
 
@@ -195,6 +205,24 @@ mod tests {
         ] {
             let fault = parse(kind, text).expect_err(text);
             assert!(fault.wanted.starts_with(wanted), "{text}: {}", fault.wanted);
+        }
+    }
+
+    #[test]
+    fn bounds_of_whole_days_are_told_in_days() {
+        let days = |days: u64| Duration::from_secs(days * 24 * 3600);
+        let kind = Kind::Duration {
+            min: days(1),
+            max: days(400),
+        };
+        for (text, wanted) in [
+            ("401d", "a duration from 1d to 400d"),
+            (
+                "30",
+                "a duration from 1d to 400d; a number alone is seconds",
+            ),
+        ] {
+            assert_eq!(parse(kind, text).expect_err(text).wanted, wanted);
         }
     }
 
