@@ -12,6 +12,7 @@ use std::{
 use ledger::{AlertKind, Timestamp};
 use probes::http::{Request, Response};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::{
     News, Resolved,
@@ -50,7 +51,7 @@ impl Alertmanager {
         Self { endpoint, page }
     }
 
-    pub(crate) async fn tell(&self, news: &News) -> Try {
+    pub(crate) async fn tell(&self, news: &News, deadline: Instant) -> Try {
         let now = now();
         let mut alert = json!({
             "labels": labels(news.kind, &news.lock, &news.deployment),
@@ -62,13 +63,13 @@ impl Alertmanager {
         if let Some(run) = news.links.first() {
             alert["generatorURL"] = json!(run.url);
         }
-        match self.send(&alert).await {
+        match self.send(&alert, deadline).await {
             Posted::Taken(_) => Try::Told(self.page.clone()),
             Posted::Not(what) => what,
         }
     }
 
-    pub(crate) async fn resolve(&self, resolved: &Resolved) -> Try {
+    pub(crate) async fn resolve(&self, resolved: &Resolved, deadline: Instant) -> Try {
         let mut ends = now();
         loop {
             let alert = json!({
@@ -77,7 +78,7 @@ impl Alertmanager {
                 "startsAt": resolved.at.min(ends),
                 "endsAt": ends,
             });
-            match self.send(&alert).await {
+            match self.send(&alert, deadline).await {
                 // An end that its clock has not reached is none: of two ends to come it keeps the later.
                 Posted::Taken(answer) => match said(&answer).filter(|said| *said < ends) {
                     Some(said) => ends = said,
@@ -88,10 +89,27 @@ impl Alertmanager {
         }
     }
 
-    async fn send(&self, alert: &Value) -> Posted {
+    async fn send(&self, alert: &Value, deadline: Instant) -> Posted {
         let body = json!([alert]).to_string().into_bytes();
-        self.endpoint.post(&[], body, mend).await
+        match self.endpoint.post(&[], body, mend, deadline).await {
+            Posted::Taken(answer) if !is_alertmanagers(&answer) => {
+                let words = answer.beginning().map(|words| format!(": {words}"));
+                Posted::Not(Try::Never(format!(
+                    "no Alertmanager answers there: it would answer 200 OK and nothing else, and this answered {}{}; where \
+                     that is a page to log in, set `alertmanager-auth`, or `alertmanager-url` to where none is",
+                    answer.status_line(),
+                    words.unwrap_or_default()
+                )))
+            }
+            posted => posted,
+        }
     }
+}
+
+/// Whether an answer that takes it is Alertmanager's own: 200 without a body. A page to log in has one, with the same
+/// status.
+fn is_alertmanagers(answer: &Response) -> bool {
+    answer.status == 200 && answer.body.trim_ascii().is_empty()
 }
 
 /// What time the answer's sender has, to the second.
@@ -104,6 +122,9 @@ fn said(answer: &Response) -> Option<Timestamp> {
 fn mend(answer: &Response) -> Option<String> {
     let mend = match answer.status {
         401 | 403 => "set `alertmanager-auth` to what lets you in",
+        300..=399 => {
+            "set `alertmanager-url` to where it redirects: no redirect is followed with an alert"
+        }
         404 | 405 => "`alertmanager-url` must be its address with its base path, and no page of it",
         _ => return None,
     };

@@ -51,8 +51,8 @@ impl Channels {
         let mut unsure = Unsure::default();
         self.all(
             deadline,
-            async |to: &Alertmanager| to.tell(&news).await,
-            async |to: &Webhook| to.tell(&news).await,
+            async |to: &Alertmanager| to.tell(&news, deadline).await,
+            async |to: &Webhook| to.tell(&news, deadline).await,
             async |to: &Incident| to.tell(&news, &mut unsure).await,
         )
         .await
@@ -64,8 +64,8 @@ impl Channels {
         let mut unsure = Unsure::default();
         self.all(
             deadline,
-            async |to: &Alertmanager| to.resolve(&resolved).await,
-            async |to: &Webhook| to.resolve(&resolved).await,
+            async |to: &Alertmanager| to.resolve(&resolved, deadline).await,
+            async |to: &Webhook| to.resolve(&resolved, deadline).await,
             async |to: &Incident| to.resolve(&resolved, &mut unsure).await,
         )
         .await

@@ -20,6 +20,8 @@ pub(crate) enum Try {
         /// How long the other side wants to be left alone.
         wait: Option<Duration>,
     },
+    /// It was sent, and nobody knows whether it is told: a second time may tell it twice, a third would be too much.
+    Unsure(String),
     /// It is not told, and will not be by asking again.
     Never(String),
 }
@@ -30,20 +32,31 @@ pub(crate) async fn until_told(
     deadline: Instant,
     mut once: impl AsyncFnMut() -> Try,
 ) -> Result<String, String> {
+    let begun = Instant::now();
     let mut backoff = pace.first_wait;
     let mut last: Option<String> = None;
+    // What came of a sending says more than what kept the next from being sent.
+    let mut perhaps: Option<String> = None;
     loop {
         let (trouble, wait) = match tokio::time::timeout_at(deadline, once()).await {
             Ok(Try::Told(place)) => return Ok(place),
-            Ok(Try::Never(trouble)) => return Err(trouble),
+            Ok(Try::Never(trouble)) => return Err(perhaps.unwrap_or(trouble)),
+            Ok(Try::Unsure(trouble)) if perhaps.is_some() => return Err(trouble),
+            Ok(Try::Unsure(trouble)) => {
+                perhaps = Some(trouble.clone());
+                (trouble, None)
+            }
             Ok(Try::Later { trouble, wait }) => (trouble, wait),
             Err(_elapsed) => {
-                return Err(last.unwrap_or_else(|| "nothing was answered in time".to_owned()));
+                let within = begun.elapsed().as_secs_f64();
+                return Err(perhaps
+                    .or(last)
+                    .unwrap_or_else(|| format!("nothing was answered within {within:.1} s")));
             }
         };
         let wait = wait.unwrap_or_default().max(backoff);
         if Instant::now() + wait >= deadline {
-            return Err(trouble);
+            return Err(perhaps.unwrap_or(trouble));
         }
         last = Some(trouble);
         tokio::time::sleep(wait).await;

@@ -32,6 +32,8 @@ pub struct Pace {
     pub first_wait: Duration,
     /// How long to wait before it is looked for what an unanswered write made.
     pub read_back: Duration,
+    /// How long Alertmanager and the webhook may take to answer one try.
+    pub one_try: Duration,
 }
 
 impl Default for Pace {
@@ -39,6 +41,8 @@ impl Default for Pace {
         Self {
             first_wait: Duration::from_millis(500),
             read_back: Duration::from_secs(3),
+            // A room behind a slow receiver is told all the same: what was sent and not answered may be told twice.
+            one_try: Duration::from_secs(20),
         }
     }
 }
@@ -176,6 +180,8 @@ impl Settings {
                     .as_ref()
                     .map(|auth| Credentials::of(auth.expose())),
                 roots: vec![own.clone().unwrap_or_default()],
+                one_try: self.pace.one_try,
+                head_suffices: false,
             })
         });
         let webhook = self.webhook.as_ref().map(|url| {
@@ -183,6 +189,8 @@ impl Settings {
                 url: url.expose().to_owned(),
                 credentials: None,
                 roots: [Roots::Host].into_iter().chain(own).collect(),
+                one_try: self.pace.one_try,
+                head_suffices: true,
             };
             Webhook::new(endpoint, self.mention.clone())
         });

@@ -2,6 +2,7 @@
 
 use probes::http::Response;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::{
     News, Resolved, escape,
@@ -30,11 +31,12 @@ impl Webhook {
         Self { endpoint, mention }
     }
 
-    pub(crate) async fn tell(&self, news: &News) -> Try {
-        self.send(&news.key, told(news, &self.mention)).await
+    pub(crate) async fn tell(&self, news: &News, deadline: Instant) -> Try {
+        self.send(&news.key, told(news, &self.mention), deadline)
+            .await
     }
 
-    pub(crate) async fn resolve(&self, resolved: &Resolved) -> Try {
+    pub(crate) async fn resolve(&self, resolved: &Resolved, deadline: Instant) -> Try {
         let by = &resolved.by;
         let title = format!("✅ *{}*", escape::slack(&resolved.title()));
         let facts = text::facts(by)
@@ -57,14 +59,15 @@ impl Webhook {
             },
         });
         let key = format!("{} resolved", resolved.key);
-        self.send(&key, body.to_string().into_bytes()).await
+        self.send(&key, body.to_string().into_bytes(), deadline)
+            .await
     }
 
     /// `key` makes a second sending of the same news known as such.
-    async fn send(&self, key: &str, body: Vec<u8>) -> Try {
+    async fn send(&self, key: &str, body: Vec<u8>, deadline: Instant) -> Try {
         let key = header(key);
         let headers = [("idempotency-key", key.as_str())];
-        match self.endpoint.post(&headers, body, mend).await {
+        match self.endpoint.post(&headers, body, mend, deadline).await {
             Posted::Taken(answer) => Try::Told(format!("taken with {}", answer.status_line())),
             Posted::Not(what) => what,
         }

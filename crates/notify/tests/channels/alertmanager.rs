@@ -176,3 +176,28 @@ async fn a_refusal_of_alertmanager_is_told_with_its_words_and_the_mend() {
         assert_eq!(server.received_requests().await.unwrap().len(), 1);
     }
 }
+
+#[tokio::test]
+async fn what_alertmanager_would_not_answer_tells_nobody_and_comes_with_its_mend() {
+    for (status, words, wanted) in [
+        (200, "<html>log in</html>", "no Alertmanager answers there"),
+        (201, "", "no Alertmanager answers there"),
+        (302, "", "set `alertmanager-url` to where it redirects"),
+    ] {
+        let server = MockServer::start().await;
+        let answer = ResponseTemplate::new(status)
+            .insert_header("location", "/login")
+            .set_body_string(words);
+        Mock::given(any()).respond_with(answer).mount(&server).await;
+        let channels = channels(&[NO_ISSUE, ("INPUT_ALERTMANAGER_URL", &server.uri())]);
+        for channel in [
+            only(channels.tell(&failed(1), soon()).await),
+            only(channels.resolve(&over(1, 2), soon()).await),
+        ] {
+            assert!(!channel.told, "{status}");
+            assert!(channel.detail.contains(wanted), "{}", channel.detail);
+            assert!(channel.detail.contains(words), "{}", channel.detail);
+        }
+        assert_eq!(server.received_requests().await.unwrap().len(), 2);
+    }
+}

@@ -1,9 +1,16 @@
 //! The webhook.
 
+use std::time::Duration;
+
 use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+    time::Instant,
+};
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
-use crate::world::{NO_ISSUE, at_once, channels, failed, only, over, soon};
+use crate::world::{NO_ISSUE, at_once, channels, failed, impatient, only, over, soon};
 
 async fn answering(status: u16, words: &str) -> MockServer {
     let server = MockServer::start().await;
@@ -157,4 +164,67 @@ async fn however_much_is_known_text_and_body_are_bounded() {
     let text = body["text"].as_str().unwrap();
     assert!(text.chars().count() <= 3000, "{}", text.chars().count());
     assert!(text.contains("What now: run `make back`"), "{text}");
+}
+
+#[tokio::test]
+async fn what_was_sent_and_never_answered_is_sent_once_more_and_called_perhaps_told() {
+    let server = MockServer::start().await;
+    let never = ResponseTemplate::new(200).set_delay(Duration::from_secs(600));
+    Mock::given(any()).respond_with(never).mount(&server).await;
+    let within = Duration::from_millis(1500);
+    let channels = impatient(&[NO_ISSUE, ("INPUT_WEBHOOK_URL", &server.uri())], within);
+    let channel = only(channels.tell(&failed(1), soon()).await);
+    assert!(!channel.told);
+    assert!(
+        channel.detail.starts_with("perhaps told: no answer from ")
+            && channel.detail.ends_with(" within 1.5 s"),
+        "{}",
+        channel.detail
+    );
+    assert_eq!(server.received_requests().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_deadline_that_comes_before_the_answer_is_told_as_perhaps_told_too() {
+    let server = MockServer::start().await;
+    let never = ResponseTemplate::new(200).set_delay(Duration::from_secs(600));
+    Mock::given(any()).respond_with(never).mount(&server).await;
+    let channels = channels(&[NO_ISSUE, ("INPUT_WEBHOOK_URL", &server.uri())]);
+    let channel = only(
+        channels
+            .tell(&failed(1), Instant::now() + Duration::from_secs(2))
+            .await,
+    );
+    assert!(
+        channel.detail.starts_with("perhaps told: no answer"),
+        "{}",
+        channel.detail
+    );
+}
+
+#[tokio::test]
+async fn a_webhook_that_has_said_200_has_been_told_whatever_becomes_of_the_rest() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let mut open = Vec::new();
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut sent = Vec::new();
+            while !sent.ends_with(b"}") {
+                stream.read_buf(&mut sent).await.unwrap();
+            }
+            let head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\no";
+            stream.write_all(head).await.unwrap();
+            // Held open: the rest never comes.
+            open.push(stream);
+        }
+    });
+    let channels = channels(&[NO_ISSUE, ("INPUT_WEBHOOK_URL", &url)]);
+    let channel = only(channels.tell(&failed(1), soon()).await);
+    server.abort();
+    assert_eq!(
+        (channel.told, channel.detail.as_str()),
+        (true, "taken with 200 OK")
+    );
 }

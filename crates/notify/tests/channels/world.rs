@@ -47,8 +47,17 @@ pub(crate) fn channels(variables: &[(&str, &str)]) -> Channels {
     channels
 }
 
-/// The same, with what is wrong.
+/// The same, with an answer that is waited for no longer than `one_try`.
+pub(crate) fn impatient(variables: &[(&str, &str)], one_try: Duration) -> Channels {
+    read_with(variables, one_try).0
+}
+
+/// The same as [`channels`], with what is wrong.
 pub(crate) fn read(variables: &[(&str, &str)]) -> (Channels, WrongInputs) {
+    read_with(variables, Pace::default().one_try)
+}
+
+fn read_with(variables: &[(&str, &str)], one_try: Duration) -> (Channels, WrongInputs) {
     let environment: Environment = variables.iter().copied().collect();
     let (parsed, mut wrong) = TABLE.read(&environment, &[]);
     let context = GitHubContext::read(&environment, &mut wrong);
@@ -57,6 +66,7 @@ pub(crate) fn read(variables: &[(&str, &str)]) -> (Channels, WrongInputs) {
     settings.pace = Pace {
         first_wait: Duration::from_millis(10),
         read_back: Duration::from_millis(10),
+        one_try,
     };
     (settings.channels(parsed.redactor()), wrong)
 }

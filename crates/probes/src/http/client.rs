@@ -73,6 +73,9 @@ impl Default for ClientOptions {
     }
 }
 
+/// How long the body of an answer may take whose head suffices.
+const BODY_BEHIND_HEAD: Duration = Duration::from_secs(1);
+
 /// A client. Keeps connections open between questions, and asks a proxy, only where its [`ClientOptions`] say so.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -271,17 +274,28 @@ impl Client {
                 after: allowed(begun, deadline),
             })?
             .map_err(broken)?;
+        let patience = match request.head_suffices {
+            true => deadline.min(Instant::now() + BODY_BEHIND_HEAD),
+            false => deadline,
+        };
         let mut body = Vec::new();
         let mut cut = false;
         while !cut {
-            let chunk = timeout_at(deadline, answer.chunk())
-                .await
-                .map_err(|_elapsed| HttpError::Slow {
-                    at: at.clone(),
-                    got: body.len(),
-                    after: allowed(begun, deadline),
-                })?
-                .map_err(broken)?;
+            let chunk = match timeout_at(patience, answer.chunk()).await {
+                Ok(Ok(chunk)) => chunk,
+                Ok(Err(_)) | Err(_) if request.head_suffices => {
+                    cut = true;
+                    break;
+                }
+                Ok(Err(error)) => return Err(broken(error)),
+                Err(_elapsed) => {
+                    return Err(HttpError::Slow {
+                        at: at.clone(),
+                        got: body.len(),
+                        after: allowed(begun, deadline),
+                    });
+                }
+            };
             let Some(chunk) = chunk else { break };
             let room = self.body_limit - body.len();
             cut = chunk.len() > room;

@@ -72,6 +72,7 @@ pub struct Request {
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
     pub(super) still: Option<Still>,
+    pub(super) head_suffices: bool,
 }
 
 impl Request {
@@ -105,6 +106,7 @@ impl Request {
             headers,
             body: Vec::new(),
             still: None,
+            head_suffices: false,
         })
     }
 
@@ -149,6 +151,14 @@ impl Request {
     /// The request with a body.
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Request {
         self.body = body.into();
+        self
+    }
+
+    /// The request with an answer that counts once its head has come: of its body is taken what comes within a second of
+    /// that, and a body that ends early or not at all is marked as cut. For who asks what became of a request, and not
+    /// for what the server has.
+    pub fn head_suffices(mut self) -> Request {
+        self.head_suffices = true;
         self
     }
 
