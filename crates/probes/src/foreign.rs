@@ -73,7 +73,12 @@ mod tests {
             "a\\r\\n\"b\"\\t\\u{1b}[2Jc"
         );
         assert_eq!(line("\u{1b}[1;31mfailed\u{1b}[0m badly"), "failed badly");
-        assert_eq!(line("\u{202e}x"), "\\u{202e}x");
+        for turn in "\u{61c}\u{200e}\u{200f}\u{202a}\u{202e}\u{2066}\u{2069}".chars() {
+            assert_eq!(
+                line(&format!("{turn}x")),
+                format!("{}x", turn.escape_unicode())
+            );
+        }
         assert_eq!(line(&"é".repeat(9999)), format!("{}…", "é".repeat(SHOWN)));
         assert_eq!(line(&"x".repeat(SHOWN)), "x".repeat(SHOWN));
     }

@@ -6,7 +6,9 @@
 
 mod certificate;
 mod inspector;
+pub(crate) mod pem;
 mod probe;
+pub(crate) mod refusal;
 mod start;
 mod trust;
 

@@ -3,7 +3,7 @@
 use std::{error::Error as _, io, path::PathBuf, time::Duration};
 
 use super::body::Outdated;
-use crate::{Answer, foreign, resolver::ResolveError};
+use crate::{Answer, foreign, resolver::ResolveError, tls::refusal};
 
 /// Why a request was not sent, or not answered whole. Texts fit "failed to …" and hold no credential: no header's
 /// value, no user information, no query.
@@ -161,7 +161,7 @@ impl HttpError {
                 if let Some(tls) = tls_error(io) {
                     return HttpError::Tls {
                         at,
-                        detail: foreign::words(&tls.to_string()),
+                        detail: foreign::words(&refusal::words(tls)),
                     };
                 }
                 if error.is_connect() {

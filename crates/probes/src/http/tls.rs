@@ -19,7 +19,10 @@ use rustls::{
 };
 
 use super::{HttpError, Roots};
-use crate::tls::Trust;
+use crate::tls::{
+    Trust,
+    pem::{self as pem_file, PemFileError},
+};
 
 /// A configuration; reads the files that are named, and the host's certificates not before [`host_is_trusted`].
 ///
@@ -163,9 +166,15 @@ impl ServerCertVerifier for Verifier {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, HttpError> {
-    std::fs::read(path).map_err(|error| HttpError::File {
-        path: path.to_owned(),
-        kind: error.kind(),
+    pem_file::read(path).map_err(|error| match error {
+        PemFileError::Io(error) => HttpError::File {
+            path: path.to_owned(),
+            kind: error.kind(),
+        },
+        unfit => HttpError::Certificates {
+            path: path.to_owned(),
+            detail: unfit.to_string(),
+        },
     })
 }
 

@@ -28,6 +28,7 @@ use super::{
     error::PostgresError,
     settings::{Settings, SslMode},
 };
+use crate::tls::{pem as pem_file, refusal};
 
 /// What of the server's certificate is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +90,8 @@ pub(super) fn connector(settings: &Settings) -> Result<TlsConnector, PostgresErr
                 reason,
             };
             let chain = read(certificate).map_err(|reason| unusable(certificate, reason))?;
-            let private = PrivateKeyDer::from_pem_file(key).map_err(|error| {
+            let bytes = pem_file::read(key).map_err(|error| unusable(key, error.to_string()))?;
+            let private = PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| {
                 let reason = match error {
                     pem::Error::NoItemsFound => "it holds no private key in the clear".to_owned(),
                     other => other.to_string(),
@@ -106,8 +108,9 @@ pub(super) fn connector(settings: &Settings) -> Result<TlsConnector, PostgresErr
 }
 
 fn read(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let certificates = CertificateDer::pem_file_iter(file)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+    let bytes = pem_file::read(file).map_err(|error| error.to_string())?;
+    let certificates = CertificateDer::pem_slice_iter(&bytes)
+        .collect::<Result<Vec<_>, _>>()
         .map_err(|error| error.to_string())?;
     if certificates.is_empty() {
         return Err("there are none".to_owned());
@@ -252,7 +255,7 @@ pub(super) fn reason(error: &io::Error) -> String {
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<Error>())
     {
-        Some(error) => error.to_string(),
+        Some(error) => refusal::words(error),
         None => error.to_string(),
     }
 }

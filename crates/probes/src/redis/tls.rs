@@ -16,7 +16,7 @@ use rustls::{
 use tokio_rustls::TlsConnector;
 
 use super::{error::RedisError, settings::TlsSettings};
-use crate::tls::Trust;
+use crate::tls::{Trust, pem as pem_file, refusal};
 
 /// A connector that is made when it is first needed: reading the system's authorities takes longer than a `PING`. Clones
 /// share it.
@@ -77,8 +77,9 @@ fn roots(file: Option<&Path>) -> Result<Arc<RootCertStore>, RedisError> {
 }
 
 fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, RedisError> {
-    let certificates = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+    let bytes = pem_file::read(path).map_err(|error| unreadable(path, &error.to_string()))?;
+    let certificates = CertificateDer::pem_slice_iter(&bytes)
+        .collect::<Result<Vec<_>, _>>()
         .map_err(|error| unreadable(path, &error.to_string()))?;
     if certificates.is_empty() {
         return Err(unreadable(path, "there is no certificate in it"));
@@ -87,12 +88,10 @@ fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, RedisError> {
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, RedisError> {
-    use rustls::pki_types::pem;
-    PrivateKeyDer::from_pem_file(path).map_err(|error| match error {
-        pem::Error::Io(error) => unreadable(path, &error.to_string()),
-        // The rest of its words may quote a line of the key.
-        _ => unreadable(path, "there is no unencrypted private key in it"),
-    })
+    let bytes = pem_file::read(path).map_err(|error| unreadable(path, &error.to_string()))?;
+    // The words of the cause may quote a line of the key.
+    PrivateKeyDer::from_pem_slice(&bytes)
+        .map_err(|_| unreadable(path, "there is no unencrypted private key in it"))
 }
 
 fn unreadable(path: &Path, reason: &str) -> RedisError {
@@ -160,7 +159,10 @@ pub(super) fn reason(error: &io::Error) -> String {
             expected.to_str(),
             names(presented).escape_debug()
         ),
-        other => other.to_string(),
+        other => match refusal::reason(other) {
+            Some(words) => words.to_owned(),
+            None => other.to_string(),
+        },
     }
 }
 

@@ -18,7 +18,7 @@ use rustls::{
     server::ParsedCertificate,
 };
 
-use super::{Certificate, CertificateFault, Trust};
+use super::{Certificate, CertificateFault, Trust, refusal};
 
 /// Facts and faults of the certificate that a server showed.
 type Inspected = (Certificate, Vec<CertificateFault>);
@@ -125,7 +125,7 @@ impl Inspector {
                     .map(|one| (one.subject.clone(), one.not_after)),
             },
             error => CertificateFault::Refused {
-                reason: error.to_string(),
+                reason: refusal::words(error),
             },
         }
     }

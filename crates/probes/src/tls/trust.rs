@@ -10,6 +10,8 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject},
 };
 
+use super::pem;
+
 /// The authorities whose certificates are good: the system's, and those of a file. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Trust {
@@ -88,9 +90,8 @@ fn add(roots: &mut RootCertStore, path: &Path) -> Result<(), TrustError> {
         reason,
     };
     let before = roots.len();
-    let certificates =
-        CertificateDer::pem_file_iter(path).map_err(|error| unreadable(error.to_string()))?;
-    for certificate in certificates {
+    let bytes = pem::read(path).map_err(|error| unreadable(error.to_string()))?;
+    for certificate in CertificateDer::pem_slice_iter(&bytes) {
         let certificate = certificate.map_err(|error| unreadable(error.to_string()))?;
         roots
             .add(certificate)
@@ -120,5 +121,10 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let error = Trust::load(Some(file.path())).unwrap_err();
         assert!(matches!(error, TrustError::Empty { .. }), "{error}");
+        let error = Trust::load(Some(Path::new("/dev/zero"))).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "read CA certificates from /dev/zero: it is no regular file"
+        );
     }
 }

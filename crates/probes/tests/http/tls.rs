@@ -82,6 +82,27 @@ async fn a_certificate_file_that_cannot_be_used_is_named() {
     assert!(matches!(&error, HttpError::Certificates { .. }), "{error}");
     assert!(!error.to_string().contains("canary"), "{error}");
     assert_eq!(error.answer(), Answer::Unknown);
+    let error = ask(&server, Roots::File("/dev/zero".into()))
+        .await
+        .expect_err("no end");
+    assert_eq!(
+        error.to_string(),
+        "use the certificates or the key in /dev/zero: it is no regular file"
+    );
+}
+
+#[tokio::test]
+async fn an_authority_that_serves_itself_is_told_how_to_mend_it() {
+    let server = tls_server::serve_as_authority("127.0.0.1", SAFE).await;
+    let error = ask(&server, Roots::File(server.authority.clone()))
+        .await
+        .expect_err("no server's certificate");
+    assert!(
+        error.to_string().ends_with(
+            "the server's certificate is an authority itself; make a server certificate, or one without CA:TRUE"
+        ),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -37,16 +37,29 @@ impl Drop for Server {
 
 /// Answers every request with `text`, under a certificate for `name` that ends with `year`.
 pub(crate) async fn serve(name: &str, year: i32, text: &str) -> Server {
-    start(name, year, text, false).await
+    start(name, year, text, Kind::Plain).await
 }
 
 /// The same, for clients with a certificate alone.
 #[allow(dead_code, reason = "each test file needs some of them")]
 pub(crate) async fn serve_known_clients(name: &str, text: &str) -> Server {
-    start(name, 4000, text, true).await
+    start(name, 4000, text, Kind::KnownClients).await
 }
 
-async fn start(name: &str, year: i32, text: &str, asks_client: bool) -> Server {
+/// The same for anybody, under a certificate that is its own authority, as `openssl req -x509` makes it.
+#[allow(dead_code, reason = "each test file needs some of them")]
+pub(crate) async fn serve_as_authority(name: &str, text: &str) -> Server {
+    start(name, 4000, text, Kind::Authority).await
+}
+
+#[derive(PartialEq)]
+enum Kind {
+    Plain,
+    KnownClients,
+    Authority,
+}
+
+async fn start(name: &str, year: i32, text: &str, kind: Kind) -> Server {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key"))
@@ -55,10 +68,19 @@ async fn start(name: &str, year: i32, text: &str, asks_client: bool) -> Server {
     let mut leaf = CertificateParams::new([name.to_owned()]).expect("a name");
     leaf.not_before = date_time_ymd(2000, 1, 1);
     leaf.not_after = date_time_ymd(year, 1, 1);
-    let certificate = leaf.signed_by(&key, &issuer).expect("a certificate");
+    let certificate = if kind == Kind::Authority {
+        leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        leaf.self_signed(&key).expect("a certificate")
+    } else {
+        leaf.signed_by(&key, &issuer).expect("a certificate")
+    };
     let folder = TempDir::new().expect("a folder");
     let authority = folder.path().join("ca.pem");
-    std::fs::write(&authority, issuer.pem()).expect("a file");
+    let trusted = match kind {
+        Kind::Authority => certificate.pem(),
+        Kind::Plain | Kind::KnownClients => issuer.pem(),
+    };
+    std::fs::write(&authority, trusted).expect("a file");
 
     let client_key = KeyPair::generate().expect("a key");
     let client_certificate = CertificateParams::new(["client".to_owned()])
@@ -74,7 +96,7 @@ async fn start(name: &str, year: i32, text: &str, asks_client: bool) -> Server {
 
     let _chosen = rustls::crypto::ring::default_provider().install_default();
     let builder = ServerConfig::builder();
-    let builder = if asks_client {
+    let builder = if kind == Kind::KnownClients {
         let mut roots = RootCertStore::empty();
         roots.add(issuer.der().clone()).expect("an authority");
         let verifier = WebPkiClientVerifier::builder(Arc::new(roots));

@@ -113,6 +113,17 @@ async fn the_certificate_is_checked_against_the_named_authority_and_the_hosts_na
     let (answer, told) = seen_with(at("localhost", &server, unread)).await;
     assert_eq!(answer, Answer::Unknown);
     assert!(told.starts_with("failed to read /no/such/file: "), "{told}");
+    let endless = TlsSettings {
+        ca_file: Some("/dev/zero".into()),
+        ..TlsSettings::default()
+    };
+    assert_eq!(
+        seen_with(at("localhost", &server, endless)).await,
+        (
+            Answer::Unknown,
+            "failed to read /dev/zero: it is no regular file".to_owned()
+        )
+    );
 }
 
 #[tokio::test]

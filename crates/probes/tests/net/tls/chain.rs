@@ -53,6 +53,22 @@ fn self_signed_is_told_from_an_authority_that_is_not_trusted_and_from_an_incompl
             );
         }
 
+        // One that is trusted as an authority proves no server all the same.
+        let own = Authority::new("Own CA");
+        let own_trust = own.trust();
+        let server = Server {
+            chain: vec![own.own()],
+            key: own.key,
+            versions: rustls::ALL_VERSIONS,
+        };
+        let text = refused(&server.start().await, &own_trust).await;
+        assert!(
+            text.ends_with(
+                "is an authority itself; make a server certificate, or one without CA:TRUE"
+            ),
+            "{text}"
+        );
+
         let (between, certificate) = trusted.intermediate("Between CA", (2020, 2999));
         let complete = between
             .sign(&["db.example"], (2020, 2999))
