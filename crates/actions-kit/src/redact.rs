@@ -17,6 +17,7 @@ use percent_encoding::{
 
 use crate::{Secret, command, credentials};
 
+mod authorization;
 mod names;
 mod shapes;
 
@@ -55,7 +56,8 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
 
 /// Knows secrets and replaces them, in every form they commonly take: as they are, each line of several, in base64
 /// (alone, at any offset of a longer text, and as git's `x-access-token:…`), percent-encoded, and inside JSON. The user
-/// information of URLs is replaced whether it is known or not.
+/// information of URLs, and what looks like a credential behind `Basic ` and `Bearer `, are replaced whether they are known
+/// or not.
 ///
 /// Clones share what they know: a mask that one thread learns from a command's output holds for all writers.
 #[derive(Clone, Default)]
@@ -179,6 +181,8 @@ impl Redactor {
         if text.contains(CUT) {
             known.hide_rests(text, &mut hidden);
         }
+        // Last: the letters of base64 on a secret's edges depend on what stood beside it, so a hit there is a part.
+        hidden.extend(authorization::find(text, &hidden));
         if hidden.is_empty() {
             Cow::Borrowed(text)
         } else {

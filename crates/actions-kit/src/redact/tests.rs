@@ -197,6 +197,24 @@ fn what_basic_authorization_sends_of_a_password_is_replaced_whole() {
 }
 
 #[test]
+fn of_a_header_that_a_server_repeats_nothing_is_left() {
+    let learnt = redactor(&["canary-7f3a-x"]);
+    learnt.add_credentials_in("https://canary-9e0b@h/");
+    for text in [
+        "canary-7f3a-x:",
+        "u:canary-7f3a-x",
+        "canary-9e0b:",
+        "canary-9e0b",
+    ] {
+        let header = format!("sent Basic {}, see", general_purpose::STANDARD.encode(text));
+        assert_eq!(learnt.redact(&header), "sent Basic ***, see");
+    }
+    let words = Redactor::new();
+    words.add_value("canary");
+    assert_eq!(words.redact("Bearer xcanaryx: no"), "Bearer ***: no");
+}
+
+#[test]
 fn what_a_cut_left_of_a_secret_is_replaced() {
     let learnt = redactor(&["canary-7f3a-canary", "ürgödör"]);
     for (text, clean) in [
