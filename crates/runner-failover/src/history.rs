@@ -119,11 +119,16 @@ impl Count {
             succeeded,
             failed,
         } = self;
-        let deployments = deployments.len();
-        match events {
+        let counted = |count: usize, what: &str| match count {
+            1 => format!("1 {what}"),
+            _ => format!("{count} {what}s"),
+        };
+        match *events {
             0 => format!("nothing happened since {since}"),
-            _ => format!(
-                "{events} events of {deployments} deployments since {since}: {succeeded} succeeded, {failed} failed"
+            events => format!(
+                "{} of {} since {since}: {succeeded} succeeded, {failed} failed",
+                counted(events, "event"),
+                counted(deployments.len(), "deployment"),
             ),
         }
     }
@@ -239,7 +244,7 @@ mod tests {
             written(entries(1), None),
             "2026-11-21T08:35:00Z  #1     candidate 1 (primary, runner-a) starts to deploy v1 for ada [octo/shop/0/1]\n\
              2026-11-21T08:35:00Z  #2     deployment of v1 succeeded: with *** ::error::no [octo/shop/0/1]\n\
-             2 events of 1 deployments since 2026-11-21T08:35:00Z: 1 succeeded, 0 failed\n"
+             2 events of 1 deployment since 2026-11-21T08:35:00Z: 1 succeeded, 0 failed\n"
         );
         let last = written(entries(7), None).lines().last().map(str::to_owned);
         let wanted = "14 events of 7 deployments since 2026-11-21T08:35:00Z: 3 succeeded, 2 failed";

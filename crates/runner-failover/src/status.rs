@@ -50,13 +50,13 @@ async fn show(
 ) -> anyhow::Result<()> {
     // A person waits longer than a heartbeat may.
     let patience = lock.timing.request_timeout * 3;
-    let store = lock
-        .place
-        .open(&lock.name, patience, lock.timing.poll)
-        .await?;
+    let (place, poll) = (&lock.place, lock.timing.poll);
     if let Some(back) = mode.history {
+        // What is not there has no history; how things stand may be watched before the first deployment.
+        let store = place.open_to_read(&lock.name, patience, poll).await?;
         return history::show(config, lock, store.as_ref(), back, mode.json, voice).await;
     }
+    let store = place.open(&lock.name, patience, poll).await?;
     let mut before = None;
     loop {
         let snapshot = store.read().await?;
