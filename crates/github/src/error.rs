@@ -45,6 +45,16 @@ pub enum GitHubError {
         /// GitHub's own words.
         message: String,
     },
+    /// Something in what was to be written is not valid, so that it is not there (HTTP 422).
+    #[error("write to {path} at GitHub, which refuses {} (HTTP 422): {message}", named(fields))]
+    Invalid {
+        /// The path that was written to.
+        path: String,
+        /// The members that GitHub names: `body`.
+        fields: Vec<String>,
+        /// GitHub's own words.
+        message: String,
+    },
     /// A status that GitHub's description does not give for this request.
     #[error("make sense of GitHub's answer to {path} (HTTP {status}): {message}")]
     Unexpected {
@@ -84,6 +94,13 @@ impl GitHubError {
     /// Whether GitHub gave no answer at all, so that nothing is known.
     pub fn is_unknown(&self) -> bool {
         matches!(self, GitHubError::Unknown { .. })
+    }
+}
+
+fn named(fields: &[String]) -> String {
+    match fields {
+        [] => "it".to_owned(),
+        fields => fields.join(", "),
     }
 }
 

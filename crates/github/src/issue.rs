@@ -155,7 +155,7 @@ impl Client {
     /// (<https://docs.github.com/rest/issues/comments#create-an-issue-comment>); `issues: write`.
     ///
     /// # Errors
-    /// All of [`GitHubError`].
+    /// All of [`GitHubError`]; [`GitHubError::Invalid`] where GitHub does not take the text.
     pub async fn comment_on_issue(
         &self,
         owner: &str,
@@ -168,6 +168,13 @@ impl Client {
         let answer = self
             .write(Method::Post, &what, Some(&json!({"body": body})))
             .await?;
+        if answer.status == StatusCode::UNPROCESSABLE_ENTITY {
+            return Err(GitHubError::Invalid {
+                path: what.path().to_owned(),
+                fields: fields(&answer.json().unwrap_or_default()),
+                message: self.message(&answer),
+            });
+        }
         self.written(&what, &answer)
     }
 

@@ -37,6 +37,17 @@ pub(crate) async fn tell(
     channels.tell(&news, Instant::now() + WITHIN).await
 }
 
+/// This step, told from others of the same run: by its job, its leg, and what it judges.
+fn step(config: &Config, job: &str) -> String {
+    let gates: Vec<&str> = config
+        .gates
+        .iter()
+        .take(NAMED)
+        .map(|gate| gate.name.as_str())
+        .collect();
+    format!("{job}/{}: {}", config.alerts.candidate, gates.join(", "))
+}
+
 fn news(config: &Config, report: &Report, title: String) -> News {
     let context = &config.context;
     let failures = report.evidence();
@@ -64,6 +75,7 @@ fn news(config: &Config, report: &Report, title: String) -> News {
             .unwrap_or_default(),
         lock: config.alerts.lock.clone(),
         deployment: config.alerts.deployment.clone(),
+        step: step(config, job),
         workflow: context.workflow_name().to_owned(),
         branch: context.branch().to_owned(),
         actor: own(&context.actor),

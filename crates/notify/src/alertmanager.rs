@@ -2,7 +2,8 @@
 //! (<https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml>).
 //!
 //! Every failed deployment is an alert of its own, told from others by the label `deployment`. The labels are made of the
-//! lock, the deployment's id and the kind alone, so that whoever resolves it can name it again.
+//! lock, the deployment's id and the kind alone, so that whoever resolves it can name it again. Gates that belong to no
+//! deployment are an alert for each step, which nobody resolves.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
-    News, Resolved,
+    News, Resolved, escape,
     news::bounded,
     post::{Endpoint, Posted},
     retry::Try,
@@ -54,7 +55,7 @@ impl Alertmanager {
     pub(crate) async fn tell(&self, news: &News, deadline: Instant) -> Try {
         let now = now();
         let mut alert = json!({
-            "labels": labels(news.kind, &news.lock, &news.deployment),
+            "labels": labels(news.kind, &news.lock, &news.deployment, &news.step),
             "annotations": annotations(news),
             // One that begins in what Alertmanager takes for the future could not be resolved before.
             "startsAt": news.started_at.unwrap_or(now).min(now),
@@ -73,8 +74,8 @@ impl Alertmanager {
         let mut ends = now();
         loop {
             let alert = json!({
-                "labels": labels(resolved.kind, &resolved.lock, &resolved.deployment),
-                "annotations": {"summary": resolved.title()},
+                "labels": labels(resolved.kind, &resolved.lock, &resolved.deployment, ""),
+                "annotations": {"summary": escape::quiet(&resolved.title())},
                 "startsAt": resolved.at.min(ends),
                 "endsAt": ends,
             });
@@ -139,8 +140,9 @@ fn now() -> Timestamp {
 }
 
 /// Its name in Alertmanager; none of those that the Prometheus rules raise.
-fn name(kind: AlertKind) -> &'static str {
+fn name(kind: AlertKind, step: &str) -> &'static str {
     match kind {
+        AlertKind::DeploymentFailed if !step.is_empty() => "HealthGatesFailed",
         AlertKind::DeploymentFailed => "DeploymentFailed",
         AlertKind::QueueDeep => "DeploymentsWaiting",
     }
@@ -155,7 +157,12 @@ fn severity(kind: AlertKind) -> &'static str {
 
 /// What the alert is told from others by. `repository` is that of the deployment's id; `environment` is what the lock has
 /// behind the repository, or behind its last slash where `lock-name` set it.
-fn labels(kind: AlertKind, lock: &str, deployment: &str) -> BTreeMap<&'static str, String> {
+fn labels(
+    kind: AlertKind,
+    lock: &str,
+    deployment: &str,
+    step: &str,
+) -> BTreeMap<&'static str, String> {
     let slashes: Vec<(usize, &str)> = deployment.match_indices('/').collect();
     let repository = match slashes[..] {
         [_, (second, _), ..] => &deployment[..second],
@@ -168,10 +175,11 @@ fn labels(kind: AlertKind, lock: &str, deployment: &str) -> BTreeMap<&'static st
         .or_else(|| lock.rsplit('/').next().filter(|_| lock != repository))
         .unwrap_or_default();
     let all = [
-        ("alertname", name(kind)),
+        ("alertname", name(kind, step)),
         ("severity", severity(kind)),
         ("lock", lock),
         ("deployment", deployment),
+        ("step", step),
         ("repository", repository),
         ("environment", environment),
     ];
@@ -183,10 +191,15 @@ fn labels(kind: AlertKind, lock: &str, deployment: &str) -> BTreeMap<&'static st
 
 fn annotations(news: &News) -> BTreeMap<&'static str, String> {
     let all = [
-        ("summary", news.title.clone()),
+        ("summary", escape::quiet(&news.title)),
         (
             "description",
-            text::fitted(news.title.clone(), text::parts(news), "\n\n", DESCRIPTION),
+            escape::quiet(&text::fitted(
+                news.title.clone(),
+                text::parts(news),
+                "\n\n",
+                DESCRIPTION,
+            )),
         ),
         ("runbook_url", news.runbook.clone()),
         (
@@ -208,7 +221,7 @@ mod tests {
     #[test]
     fn labels_are_made_of_lock_and_deployment_alone() {
         let made = |lock: &str, deployment: &str| {
-            let labels = labels(AlertKind::DeploymentFailed, lock, deployment);
+            let labels = labels(AlertKind::DeploymentFailed, lock, deployment, "");
             let get = |name| labels.get(name).cloned().unwrap_or_default();
             (get("repository"), get("environment"))
         };
@@ -230,7 +243,7 @@ mod tests {
     #[test]
     fn no_label_is_longer_than_its_bound() {
         let long = "x".repeat(9999);
-        for value in labels(AlertKind::QueueDeep, &long, &long).values() {
+        for value in labels(AlertKind::QueueDeep, &long, &long, &long).values() {
             assert!(value.chars().count() <= LABEL + 1);
         }
     }

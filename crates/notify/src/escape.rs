@@ -49,6 +49,20 @@ pub(crate) fn slack(text: &str) -> String {
     text.replace("```", "'''")
 }
 
+/// `text` for whoever may hand it on to Slack as it stands, as Alertmanager does: nothing in it wakes a room or names a
+/// user (<https://docs.slack.dev/messaging/formatting-message-text#special-mentions>).
+pub(crate) fn quiet(text: &str) -> String {
+    let mut quiet = String::with_capacity(text.len());
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        quiet.push(letter);
+        if letter == '<' && matches!(letters.peek(), Some('!' | '@' | '#')) {
+            quiet.push(NOTHING);
+        }
+    }
+    quiet
+}
+
 /// Without the beginning of a comment: what we look for in an issue stands in one.
 fn uncommented(text: &str) -> String {
     text.replace("<!--", &format!("<!{NOTHING}--"))

@@ -3,7 +3,10 @@
 //! A write is sent once. Where nobody knows what became of it, the issue is read again, twice and some time apart, before
 //! it is written again: a person who was not told is worse than one who was told twice (design §11).
 
+use std::time::Duration;
+
 use github::{Client, GitHubError, Issue, IssueCreation, NewIssue, Unknown};
+use ledger::Timestamp;
 
 use crate::{News, Pace, Resolved, markdown, retry::Try};
 
@@ -37,7 +40,7 @@ pub(crate) struct Unsure {
 
 impl Incident {
     pub(crate) async fn tell(&self, news: &News, unsure: &mut Unsure) -> Try {
-        let issue = match self.open(&news.lock).await {
+        let issue = match self.open(&markdown::marker_of(news)).await {
             Ok(issue) => issue,
             Err(error) => return self.failed(error),
         };
@@ -64,7 +67,7 @@ impl Incident {
     }
 
     pub(crate) async fn resolve(&self, resolved: &Resolved, unsure: &mut Unsure) -> Try {
-        let issue = match self.open(&resolved.lock).await {
+        let issue = match self.open(&markdown::incident_marker(&resolved.lock)).await {
             Ok(Some(issue)) => issue,
             Ok(None) => return Try::Told("no issue is open".to_owned()),
             Err(error) => return self.failed(error),
@@ -98,16 +101,15 @@ impl Incident {
         }
     }
 
-    /// The open issue of this lock, the oldest.
-    async fn open(&self, lock: &str) -> Result<Option<Issue>, GitHubError> {
-        let marker = markdown::incident_marker(lock);
+    /// The open issue with `marker`, the oldest.
+    async fn open(&self, marker: &str) -> Result<Option<Issue>, GitHubError> {
         let open = self
             .client
             .open_issues(&self.owner, &self.repo, LABEL)
             .await?;
         let mut ours = open
             .into_iter()
-            .filter(|issue| !issue.is_pull_request && issue.open && issue.body.contains(&marker));
+            .filter(|issue| !issue.is_pull_request && issue.open && issue.body.contains(marker));
         Ok(ours.next())
     }
 
@@ -201,18 +203,43 @@ impl Incident {
         })
     }
 
+    /// What time it is at GitHub, in milliseconds since 1970-01-01 UTC.
+    fn now(&self) -> u64 {
+        let here = chrono::DateTime::from(std::time::SystemTime::now());
+        let now = self.client.server_time().unwrap_or(here);
+        u64::try_from(now.timestamp_millis()).unwrap_or_default()
+    }
+
+    /// How long it is until `at`, in seconds since 1970-01-01 UTC.
+    fn until(&self, at: u64) -> Duration {
+        Duration::from_millis((at.saturating_mul(1000)).saturating_sub(self.now()))
+    }
+
     fn failed(&self, error: GitHubError) -> Try {
         match &error {
             GitHubError::Unknown { cause, .. } => {
                 let wait = match cause {
-                    Unknown::RateLimited { retry_after, .. } => *retry_after,
+                    Unknown::RateLimited {
+                        retry_after,
+                        resets_at,
+                        ..
+                    } => retry_after.or_else(|| resets_at.map(|at| self.until(at))),
                     _ => None,
                 };
-                Try::Later {
-                    trouble: format!("failed to {error}"),
-                    wait,
+                let mut trouble = format!("failed to {error}");
+                if let Some(wait) = wait {
+                    let ends = Timestamp(self.now() + wait.as_millis() as u64);
+                    trouble.push_str(&format!(
+                        "; GitHub wants to be left alone until {ends}: give the job a token of its own, or look for what \
+                         uses this one up"
+                    ));
                 }
+                Try::Later { trouble, wait }
             }
+            GitHubError::Invalid { .. } => Try::Never(format!(
+                "failed to {error}; correct the input that it comes from (`mention`, `runbook-url`), or close that issue: \
+                 the next failure opens another"
+            )),
             GitHubError::Gone { .. } => Try::Never(format!(
                 "failed to {error}; switch issues on in the repository's settings, or set `incident-issue: false`"
             )),

@@ -9,6 +9,7 @@ mod channels;
 mod escape;
 mod incident;
 pub mod inputs;
+mod judged;
 mod markdown;
 mod news;
 mod post;

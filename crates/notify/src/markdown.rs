@@ -15,9 +15,18 @@ const BODY: usize = 60_000;
 /// How many characters a title may have; GitHub takes 256.
 const TITLE: usize = 200;
 
-/// By which an issue is known as that of a lock.
+/// By which an issue is known as that of a lock's deployments.
 pub(crate) fn incident_marker(lock: &str) -> String {
     marker("incident lock", lock)
+}
+
+/// By which an issue is known as the one that `news` belongs into: gates that belong to no deployment have an issue of
+/// their own for each lock, which no success of a deployment ends.
+pub(crate) fn marker_of(news: &News) -> String {
+    match news.step.is_empty() {
+        true => incident_marker(&news.lock),
+        false => marker("gates alone", &news.lock),
+    }
 }
 
 /// By which a text is known as that of an alert.
@@ -38,11 +47,7 @@ pub(crate) fn title(news: &News) -> String {
 /// The issue's text, or a comment's: the same, so that a second failure is told as fully as the first. `front` wakes
 /// people, and is not ours to escape.
 pub(crate) fn body(news: &News, front: &str) -> String {
-    let mut head = vec![
-        incident_marker(&news.lock),
-        alert_marker(&news.key),
-        String::new(),
-    ];
+    let mut head = vec![marker_of(news), alert_marker(&news.key), String::new()];
     if !front.is_empty() {
         head.extend([front.to_owned(), String::new()]);
     }

@@ -36,6 +36,9 @@ pub struct News {
     pub lock: String,
     /// The deployment's id.
     pub deployment: String,
+    /// The step that tells it for itself, where gates failed that belong to no deployment: `smoke/1: api`. The same for
+    /// every sending, and another one for every step of a run. Empty where a deployment is told of.
+    pub step: String,
     /// What was deployed.
     pub version: String,
     /// The workflow's name.
@@ -163,6 +166,7 @@ impl News {
             repository: String::new(),
             lock: String::new(),
             deployment: String::new(),
+            step: String::new(),
             version: String::new(),
             workflow: String::new(),
             branch: String::new(),
@@ -204,6 +208,7 @@ impl News {
             repository: self.repository.clone(),
             lock: self.lock.clone(),
             deployment: self.deployment.clone(),
+            step: line(&self.step, LINE),
             version: line(&self.version, LINE),
             workflow: line(&self.workflow, LINE),
             branch: line(&self.branch, LINE),

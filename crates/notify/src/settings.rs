@@ -4,12 +4,13 @@ use std::{path::PathBuf, time::Duration};
 
 use actions_kit::{GitHubContext, Parsed, Redactor, Secret, WrongInputs};
 use github::{Client, ClientOptions, Token};
-use probes::http::{Credentials, Request, Roots};
+use probes::http::{Credentials, Roots};
 
 use crate::{
     Channels,
     alertmanager::Alertmanager,
     incident::{self, Incident},
+    judged,
     news::{bounded, in_one_line},
     post::Endpoint,
     webhook::Webhook,
@@ -21,6 +22,12 @@ const SECRET_PART: usize = 8;
 
 /// How long it must be without a digit.
 const LONG_PART: usize = 16;
+
+/// How long GitHub may take for one request: nobody waits for an alert but people, and a slow answer is one.
+const GITHUB_ANSWERS: Duration = Duration::from_secs(15);
+
+/// How long one question of GitHub may take, asked again where that may help.
+const GITHUB_ASKED: Duration = Duration::from_secs(20);
 
 /// How many characters of `mention` are taken.
 const MENTION: usize = 500;
@@ -95,29 +102,8 @@ impl Settings {
         wrong: &mut WrongInputs,
     ) -> Settings {
         let alertmanager = inputs.opt_text("alertmanager-url").map(str::to_owned);
-        if alertmanager
-            .as_deref()
-            .is_some_and(|url| url.contains(['?', '#']))
-        {
-            wrong.push(
-                "alertmanager-url",
-                "an address with a query or a fragment",
-                "Alertmanager's address with its base path",
-                "leave out what begins with `?` or `#`",
-            );
-        }
         let alertmanager_auth = inputs.secret("alertmanager-auth").cloned();
         let webhook = inputs.secret("webhook-url").cloned();
-        if let Some(url) = &webhook
-            && let Err(error) = Request::new("POST", url.expose())
-        {
-            wrong.push(
-                "webhook-url",
-                &format!("a value that cannot be used: failed to {error}"),
-                "the webhook's address, `https://…`",
-                "copy it from where the webhook was made",
-            );
-        }
         learn(
             inputs.redactor(),
             alertmanager_auth.as_ref(),
@@ -128,14 +114,11 @@ impl Settings {
             let workspace = context.workspace.clone().unwrap_or_default();
             workspace.join(path)
         });
-        if let Some(path) = ca_file.as_ref().filter(|path| !path.is_file()) {
-            wrong.push(
-                "alert-ca-file",
-                &format!("{}, which is no file", path.display()),
-                "the path of a PEM file, from the workspace",
-                "check out what holds it before this step",
-            );
-        }
+        judged::alertmanager(inputs, wrong);
+        judged::webhook(inputs, wrong);
+        judged::mention(inputs, wrong);
+        judged::authority(ca_file.as_deref(), wrong);
+        judged::ways(inputs, wrong);
         // A local trial never writes to the real repository.
         let wanted = inputs.flag("incident-issue") && !context.is_act;
         Settings {
@@ -218,7 +201,13 @@ impl Settings {
         };
         let client = Token::new(token.expose())
             .map_err(github::GitHubError::from)
-            .and_then(|token| Client::new(ClientOptions::new(api_url, token)))
+            .and_then(|token| {
+                Client::new(ClientOptions {
+                    request_timeout: GITHUB_ANSWERS,
+                    deadline: GITHUB_ASKED,
+                    ..ClientOptions::new(api_url, token)
+                })
+            })
             .map_err(|error| format!("failed to {error}"))?;
         Ok(Incident {
             client,

@@ -201,3 +201,51 @@ async fn what_alertmanager_would_not_answer_tells_nobody_and_comes_with_its_mend
         assert_eq!(server.received_requests().await.unwrap().len(), 2);
     }
 }
+
+#[tokio::test]
+async fn gates_alone_are_an_alert_of_their_own_for_each_step_and_the_same_for_each_sending() {
+    let server = person().await;
+    let channels = channels(&[NO_ISSUE, ("INPUT_ALERTMANAGER_URL", &server.uri())]);
+    for step in ["", "smoke/1: api", "smoke/1: api", "smoke/2: api"] {
+        let mut news = failed(1);
+        news.step = step.to_owned();
+        assert!(only(channels.tell(&news, soon()).await).told);
+    }
+    let requests = server.received_requests().await.unwrap();
+    let labels: Vec<Value> = requests
+        .iter()
+        .map(|r| r.body_json::<Value>().unwrap()[0]["labels"].clone())
+        .collect();
+    assert_eq!(labels[0]["alertname"], "DeploymentFailed");
+    assert_eq!(labels[0].get("step"), None);
+    assert_eq!(labels[1]["alertname"], "HealthGatesFailed");
+    assert_eq!(labels[1]["step"], "smoke/1: api");
+    assert_eq!(labels[1], labels[2]);
+    assert_ne!(labels[2], labels[3]);
+}
+
+#[tokio::test]
+async fn what_slack_behind_alertmanager_would_obey_is_made_harmless() {
+    let server = person().await;
+    let channels = channels(&[NO_ISSUE, ("INPUT_ALERTMANAGER_URL", &server.uri())]);
+    let hostile = "<!channel> <@U1> <#C1> a < b";
+    let mut news = failed(1);
+    news.title = hostile.to_owned();
+    news.branch = hostile.to_owned();
+    news.detail = hostile.to_owned();
+    assert!(only(channels.tell(&news, soon()).await).told);
+    let mut resolved = over(1, 2);
+    resolved.by.version = hostile.to_owned();
+    assert!(only(channels.resolve(&resolved, soon()).await).told);
+    for request in server.received_requests().await.unwrap() {
+        let body: Value = request.body_json().unwrap();
+        let text = body[0]["annotations"].to_string();
+        for never in ["<!", "<@", "<#"] {
+            assert!(!text.contains(never), "{text}");
+        }
+        assert!(
+            text.contains("<\u{200b}!channel> <\u{200b}@U1>") && text.contains("a < b"),
+            "{text}"
+        );
+    }
+}

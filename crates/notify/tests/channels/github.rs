@@ -1,6 +1,9 @@
 //! What stands in for GitHub: it keeps issues and comments, and can fail in ways that GitHub does.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::any};
@@ -23,6 +26,10 @@ struct State {
     stranger: Option<&'static str>,
     /// Labels are dropped without a word.
     drops_labels: bool,
+    /// When the rate limit starts anew, in seconds since 1970-01-01 UTC.
+    limited: Option<u64>,
+    /// How long every answer takes.
+    takes: Duration,
 }
 
 struct Answering(Arc<Mutex<State>>);
@@ -71,6 +78,14 @@ impl GitHub {
         self.state.lock().unwrap().drops_labels = true;
     }
 
+    pub(crate) fn limits_until(&self, at: u64) {
+        self.state.lock().unwrap().limited = Some(at);
+    }
+
+    pub(crate) fn takes(&self, long: Duration) {
+        self.state.lock().unwrap().takes = long;
+    }
+
     pub(crate) fn issues(&self) -> Vec<Value> {
         self.state.lock().unwrap().issues.clone()
     }
@@ -93,6 +108,19 @@ impl GitHub {
 impl Respond for Answering {
     fn respond(&self, request: &Request) -> ResponseTemplate {
         let mut state = self.0.lock().unwrap();
+        let takes = state.takes;
+        state.respond(request).set_delay(takes)
+    }
+}
+
+impl State {
+    fn respond(&mut self, request: &Request) -> ResponseTemplate {
+        let state = self;
+        if let Some(at) = state.limited {
+            return answer(403, json!({"message": "API rate limit exceeded"}))
+                .insert_header("x-ratelimit-remaining", "0")
+                .insert_header("x-ratelimit-reset", at.to_string());
+        }
         if let Some((status, words)) = state.refusal {
             return answer(status, json!({"message": words}));
         }
@@ -111,13 +139,14 @@ impl Respond for Answering {
             false => (500, Value::Null),
         };
         match instead {
-            Some(status) => answer(status, json!({"message": "no"})),
+            Some(status) => answer(
+                status,
+                json!({"message": "no", "errors": [{"field": "body", "code": "invalid"}]}),
+            ),
             None => answer(status, made),
         }
     }
-}
 
-impl State {
     fn read(&self, request: &Request) -> Value {
         let parts: Vec<&str> = request.url.path().split('/').collect();
         match parts[..] {

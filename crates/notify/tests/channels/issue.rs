@@ -1,5 +1,7 @@
 //! The incident's issue.
 
+use std::time::Duration;
+
 use crate::{
     github::GitHub,
     world::{at_once, channels, failed, only, over, soon},
@@ -210,4 +212,69 @@ async fn a_success_is_told_once_and_closes_the_issue_only_where_that_is_wanted()
             _ => assert_eq!(issue["state"], "open"),
         }
     }
+}
+
+#[tokio::test]
+async fn gates_alone_have_an_issue_of_their_own_that_no_success_of_a_deployment_ends() {
+    let github = GitHub::start().await;
+    let channels = channels(&github.variables(&[("INPUT_CLOSE_INCIDENT", "true")]));
+    assert!(only(channels.tell(&failed(1), soon()).await).told);
+    for run in [2, 3] {
+        let mut gates = failed(run);
+        gates.step = "smoke/1: api".to_owned();
+        assert!(only(channels.tell(&gates, soon()).await).told);
+    }
+    assert_eq!(github.issues().len(), 2);
+    assert_eq!((github.comments(1).len(), github.comments(2).len()), (0, 1));
+    assert!(only(channels.resolve(&over(1, 4), soon()).await).told);
+    assert_eq!(github.issues()[1]["state"], "open");
+    assert_eq!((github.comments(1).len(), github.comments(2).len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_comment_that_github_does_not_take_is_told_with_the_field_and_the_mend() {
+    let github = GitHub::start().await;
+    let channels = channels(&github.variables(&[]));
+    assert!(only(channels.tell(&failed(1), soon()).await).told);
+    github.next_write(false, 422);
+    let channel = only(channels.tell(&failed(2), soon()).await);
+    assert!(!channel.told);
+    for wanted in [
+        "which refuses body (HTTP 422): no",
+        "correct the input",
+        "close that issue",
+    ] {
+        assert!(channel.detail.contains(wanted), "{}", channel.detail);
+    }
+    assert_eq!(github.writes().await, 2);
+}
+
+#[tokio::test]
+async fn a_rate_limit_that_ends_behind_the_deadline_is_not_waited_for_and_its_end_is_told() {
+    let github = GitHub::start().await;
+    github.limits_until(4_102_444_800);
+    let channels = channels(&github.variables(&[]));
+    let channel = only(channels.tell(&failed(1), soon()).await);
+    assert!(!channel.told);
+    for wanted in [
+        "the rate limit is used up (HTTP 403)",
+        "until 2100-01-01T00:00:0",
+    ] {
+        assert!(channel.detail.contains(wanted), "{}", channel.detail);
+    }
+    assert_eq!(github.server.received_requests().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn github_that_takes_six_seconds_to_answer_still_gets_its_issue() {
+    // Longer than a question that a deployment waits for may take.
+    let github = GitHub::start().await;
+    github.takes(Duration::from_secs(6));
+    let channel = only(
+        channels(&github.variables(&[]))
+            .tell(&failed(1), soon())
+            .await,
+    );
+    assert!(channel.told, "{}", channel.detail);
+    assert_eq!((github.issues().len(), github.writes().await), (1, 1));
 }

@@ -75,3 +75,81 @@ fn everything_that_is_wrong_is_told_at_once() {
         "{text}"
     );
 }
+
+#[test]
+fn what_could_only_fail_when_somebody_should_be_woken_is_wrong_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty.pem");
+    std::fs::write(&empty, "no certificate\n").unwrap();
+    let empty = empty.to_str().unwrap();
+    let alertmanager = |url| vec![("INPUT_ALERTMANAGER_URL", url)];
+    let right = "set it to `http://am.example/base`";
+    let webhook = ("INPUT_WEBHOOK_URL", "https://hooks.example/x");
+    for (variables, name, wanted) in [
+        (
+            vec![webhook, ("INPUT_ALERT_CA_FILE", empty)],
+            "alert-ca-file",
+            "there is no certificate in it",
+        ),
+        (
+            alertmanager("http://am.example/base/api/v2/alerts"),
+            "alertmanager-url",
+            right,
+        ),
+        (
+            alertmanager("http://am.example/base/api/v1/alerts/"),
+            "alertmanager-url",
+            right,
+        ),
+        (
+            alertmanager("http://am.example/base/#/alerts"),
+            "alertmanager-url",
+            right,
+        ),
+        (
+            vec![("INPUT_ALERTMANAGER_AUTH", "u:canary7f3a91")],
+            "alertmanager-auth",
+            "set `alertmanager-url`",
+        ),
+        (
+            vec![("INPUT_MENTION", "@here")],
+            "mention",
+            "no way to tell anybody is set",
+        ),
+        (
+            vec![("INPUT_ASSIGNEES", "octocat")],
+            "assignees",
+            "no way to tell anybody is set",
+        ),
+        (
+            vec![("INPUT_RUNBOOK_URL", "https://wiki.example/x")],
+            "runbook-url",
+            "no way to tell anybody is set",
+        ),
+        (
+            vec![("INPUT_WEBHOOK_URL", "https://hooks.example/a canary7f3a91")],
+            "webhook-url",
+            "a space or a control character",
+        ),
+        (
+            vec![("INPUT_WEBHOOK_URL", "https://hooks.example/a\ncanary7f3a91")],
+            "webhook-url",
+            "a space or a control character",
+        ),
+        (
+            vec![webhook, ("INPUT_MENTION", "@a\n@b")],
+            "mention",
+            "write all of them in one line",
+        ),
+    ] {
+        let with: Vec<(&str, &str)> = variables.iter().copied().chain([NO_ISSUE]).collect();
+        let (_, wrong) = read(&with);
+        let text = wrong.text();
+        let names: Vec<&str> = wrong.findings().iter().map(|f| f.name.as_str()).collect();
+        assert_eq!(names, [name], "{text}");
+        assert!(text.contains(wanted), "{text}");
+        assert!(!text.contains("canary"), "{text}");
+    }
+    let (_, wrong) = read(&[("ACT", "true"), ("INPUT_MENTION", "@here")]);
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
