@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use audit::{EventsFile, Loki, LokiError, Origin};
+use audit::{EventsFile, Loki, LokiError, Origin, Pushed};
 use lease::{
     Timing,
     protocol::{Appender, AppenderConfig, AppenderEnd},
@@ -49,7 +49,14 @@ pub(crate) async fn ship(
     let file = config.events_file.as_ref().map(|path| {
         EventsFile::open(path).and_then(|file| {
             let last = file.last(config.lock.as_str())?;
-            Ok((file, goes_on(config, last, tip, voice)))
+            let from = last.unwrap_or_else(|| begins_anew(config, tip, voice));
+            let path = path.display().to_string();
+            Ok(Trail {
+                file,
+                path,
+                last,
+                from,
+            })
         })
     });
     let file = match file {
@@ -64,31 +71,30 @@ pub(crate) async fn ship(
         .loki
         .as_ref()
         .map(|loki| (loki, tip.shipped(&loki.sink()) + 1));
-    // What is new to each; nothing where a place has all of it.
+    let last = file.as_ref().and_then(|file| file.last);
+    // What is new to each; nothing where a place has all of it. A file's last event is read as well, wherever the chain
+    // ends: it shows whether the file is of this ledger.
+    let new = |from: &u64| *from <= tip.seq;
+    let for_file = file.as_ref().map(|file| file.from);
     let wanted = [
-        file.as_ref().map(|(_, from)| *from),
-        loki.as_ref().map(|(_, from)| *from),
+        last.or_else(|| for_file.filter(new)),
+        loki.as_ref().map(|(_, from)| *from).filter(new),
     ];
-    let from = wanted
-        .into_iter()
-        .flatten()
-        .filter(|from| *from <= tip.seq)
-        .min();
-    let entries = match from {
+    let entries = match wanted.into_iter().flatten().min() {
         None => Ok(Vec::new()),
-        Some(from) => read(store, from).await,
+        Some(from) => read(store, from, last).await,
     };
     let entries = match entries {
         Ok(entries) => entries,
         Err(why) => {
-            let names = [file.map(|_| "events-file"), loki.map(|_| "Loki")];
+            let names = [file.as_ref().map(|_| "events-file"), loki.map(|_| "Loki")];
             let lost = names.into_iter().flatten();
             places.extend(lost.map(|name| Place::lost(name, why.clone(), true)));
             return places;
         }
     };
-    if let Some((file, from)) = &file {
-        places.push(into_file(config, file, since(&entries, *from), &origin));
+    if let Some(trail) = &file {
+        places.push(trail.add(&entries, &origin));
     }
     if let Some((loki, from)) = loki {
         let shipment = Shipment {
@@ -118,11 +124,8 @@ fn begins(deployment: Option<&str>, tip: &Tip) -> Option<u64> {
     }
 }
 
-/// Where this file goes on, or begins.
-fn goes_on(config: &Config, last: Option<u64>, tip: &Tip, voice: &Voice) -> u64 {
-    if let Some(last) = last {
-        return last + 1;
-    }
+/// Where a new file begins.
+fn begins_anew(config: &Config, tip: &Tip, voice: &Voice) -> u64 {
     let own = config.deployment.as_deref();
     begins(own, tip).unwrap_or_else(|| {
         voice.notice(&format!(
@@ -134,14 +137,24 @@ fn goes_on(config: &Config, last: Option<u64>, tip: &Tip, voice: &Voice) -> u64 
     })
 }
 
-async fn read(store: &Arc<dyn Store>, from: u64) -> Result<Vec<Entry>, String> {
+/// The chain from `from` on; `last` is the last entry that the events file has, where it has one.
+async fn read(store: &Arc<dyn Store>, from: u64, last: Option<u64>) -> Result<Vec<Entry>, String> {
+    if from > 1 {
+        return history(store, History::FromSeq(from)).await;
+    }
     // From the beginning of the chain is as far as a week: Loki takes no more, and a file begins with a deployment.
-    let from = if from <= 1 {
-        let week = leg::wall().0.saturating_sub(BEGINS.as_millis() as u64);
-        History::Since(Timestamp(week))
-    } else {
-        History::FromSeq(from)
-    };
+    let week = leg::wall().0.saturating_sub(BEGINS.as_millis() as u64);
+    let entries = history(store, History::Since(Timestamp(week))).await?;
+    match last {
+        // A file that ends before that has no gap.
+        Some(last) if entries.first().is_none_or(|first| first.seq > last) => {
+            history(store, History::FromSeq(last)).await
+        }
+        _ => Ok(entries),
+    }
+}
+
+async fn history(store: &Arc<dyn Store>, from: History) -> Result<Vec<Entry>, String> {
     match tokio::time::timeout(HISTORY_WITHIN, store.history(from)).await {
         Ok(Ok(entries)) => Ok(entries),
         Ok(Err(error)) => Err(error.to_string()),
@@ -152,17 +165,31 @@ async fn read(store: &Arc<dyn Store>, from: u64) -> Result<Vec<Entry>, String> {
     }
 }
 
-fn into_file(config: &Config, file: &EventsFile, entries: &[Entry], origin: &Origin) -> Place {
-    let path = config
-        .events_file
-        .as_deref()
-        .unwrap_or(std::path::Path::new(""));
-    match file.append(entries, origin) {
-        Ok(count) => Place::reached(
-            "events-file",
-            format!("{count} new events in {}", path.display()),
-        ),
-        Err(error) => Place::failed("events-file", error.to_string(), false),
+/// The events file.
+struct Trail {
+    file: EventsFile,
+    /// Its path, for people.
+    path: String,
+    /// The last event of this lock in it, as it was before the history was read.
+    last: Option<u64>,
+    /// Where it goes on or begins.
+    from: u64,
+}
+
+impl Trail {
+    /// Adds what it lacks of `entries`.
+    fn add(&self, entries: &[Entry], origin: &Origin) -> Place {
+        let known = self
+            .last
+            .map_or(Ok(()), |last| self.file.reached(last, entries));
+        let added = known.and_then(|()| self.file.append(since(entries, self.from), origin));
+        match added {
+            Ok(count) => Place::reached(
+                "events-file",
+                format!("{count} new events in {}", self.path),
+            ),
+            Err(error) => Place::failed("events-file", error.to_string(), false),
+        }
     }
 }
 
@@ -207,10 +234,9 @@ impl Shipment<'_> {
     }
 
     async fn once(&self, entries: &[Entry], deadline: Instant) -> Result<Place, audit::LokiError> {
-        let mut late = None;
+        let mut pushed = Pushed::default();
         if let Some(last) = entries.last() {
-            let pushed = self.loki.push(entries, self.origin, deadline).await?;
-            late = (pushed.late > 0).then_some((pushed.late, pushed.late_because));
+            pushed = self.loki.push(entries, self.origin, deadline).await?;
             self.record(last.seq).await;
         }
         let lines = self.output(deadline).await?;
@@ -219,15 +245,9 @@ impl Shipment<'_> {
         if lines > 0 {
             told.push_str(&format!(", {lines} lines of the command's output"));
         }
-        if let Some((count, because)) = late {
-            let because = because.unwrap_or_default();
-            return Ok(Place::flawed(
-                "Loki",
-                format!(
-                    "{told}, of which it takes {count} no more because they are too old ({because}); those stand in the \
-                     ledger alone. Raise its `reject_old_samples_max_age`, or ship more often"
-                ),
-            ));
+        let flaws = flaws(&pushed);
+        if !flaws.is_empty() {
+            return Ok(Place::flawed("Loki", format!("{told}{flaws}")));
         }
         Ok(Place::reached("Loki", told))
     }
@@ -283,6 +303,35 @@ fn mend(config: &Config, error: &LokiError) -> &'static str {
     }
 }
 
+/// Which events Loki did not take for good, and why; empty where it took all.
+fn flaws(pushed: &Pushed) -> String {
+    /// How many audit ids are named: the rest is in the ledger.
+    const NAMED: usize = 20;
+    let mut text = String::new();
+    let because = |words: &Option<String>| words.clone().unwrap_or_default();
+    if pushed.late > 0 {
+        text.push_str(&format!(
+            ", of which it takes {} no more because they are too old ({}); those stand in the ledger alone. Raise its \
+             `reject_old_samples_max_age`, or ship more often",
+            pushed.late,
+            because(&pushed.late_because)
+        ));
+    }
+    if !pushed.refused.is_empty() {
+        let ids = pushed.refused.iter().take(NAMED);
+        let mut named = ids.map(u64::to_string).collect::<Vec<_>>().join(", ");
+        if let Some(more) = pushed.refused.len().checked_sub(NAMED + 1) {
+            named.push_str(&format!(" and {} more", more + 1));
+        }
+        text.push_str(&format!(
+            "; of which it refuses {}, the audit ids {named} ({}); those stand in the ledger alone and are not sent again",
+            pushed.refused.len(),
+            because(&pushed.refused_because)
+        ));
+    }
+    text
+}
+
 /// A line of the file that the deploying step left.
 #[derive(serde::Deserialize)]
 struct OutputLine {
@@ -331,8 +380,144 @@ impl Shipment<'_> {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    reason = "a test's own set-up; a panic is its failure"
+)]
 mod tests {
+    use std::path::Path;
+
+    use lease::store::{Snapshot, StoreError, StoreFuture, Swap, Version, Write};
+
     use super::*;
+
+    /// A ledger that can only be read.
+    #[derive(Clone, Debug)]
+    struct Chain(Vec<Entry>);
+
+    impl Chain {
+        /// So many entries from 1, a second apart from `began` on.
+        fn of(count: u64, began: u64) -> Chain {
+            let entry = |seq: u64| {
+                serde_json::from_value(serde_json::json!({
+                    "seq": seq, "nonce": "n", "at": Timestamp(began + seq * 1000), "event": "deployment_started",
+                    "deployment": {
+                        "id": "octo/shop/7/1", "run": "octo/shop/7", "workflow": "deploy.yml", "ref": "refs/heads/main",
+                        "run_number": 7, "run_attempt": 1, "sha": "c0ffee", "actor": "mona", "version": "1",
+                    },
+                }))
+                .unwrap()
+            };
+            Chain((1..=count).map(entry).collect())
+        }
+
+        fn store(&self) -> Arc<dyn Store> {
+            Arc::new(self.clone())
+        }
+    }
+
+    impl Store for Chain {
+        fn read(&self) -> StoreFuture<'_, Result<Snapshot, StoreError>> {
+            Box::pin(std::future::pending())
+        }
+
+        fn swap(&self, _: Arc<Write>) -> StoreFuture<'_, Swap> {
+            Box::pin(async { Swap::Lost })
+        }
+
+        fn changed(&self, _: Version, _: Duration) -> StoreFuture<'_, ()> {
+            Box::pin(std::future::pending())
+        }
+
+        fn history(&self, from: History) -> StoreFuture<'_, Result<Vec<Entry>, StoreError>> {
+            let entries = self.0.iter().filter(|entry| match from {
+                History::FromSeq(seq) => entry.seq >= seq,
+                History::Since(at) => entry.at >= at,
+            });
+            let entries = entries.cloned().collect();
+            Box::pin(async { Ok(entries) })
+        }
+
+        fn place(&self) -> String {
+            "a chain".to_owned()
+        }
+    }
+
+    fn origin() -> Origin {
+        Origin {
+            environment: "production".to_owned(),
+            repository: "octo/shop".to_owned(),
+            lock: "octo/shop/production".to_owned(),
+        }
+    }
+
+    /// What a step makes of the file at `path`.
+    async fn add(path: &Path, chain: &Chain) -> Place {
+        let file = EventsFile::open(path).unwrap();
+        let last = file.last(&origin().lock).unwrap();
+        let from = last.unwrap_or(1);
+        let entries = read(&chain.store(), from, last).await.unwrap();
+        let trail = Trail {
+            file,
+            path: path.display().to_string(),
+            last,
+            from,
+        };
+        trail.add(&entries, &origin())
+    }
+
+    #[tokio::test]
+    async fn a_file_of_a_ledger_that_was_begun_anew_is_refused_however_long_the_new_one_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.jsonl");
+        let now = leg::wall().0 - 3_600_000;
+        assert!(!add(&path, &Chain::of(5, now)).await.is_failed());
+        let before = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(before.lines().count(), 5);
+        for count in [1, 4, 5, 9] {
+            let place = add(&path, &Chain::of(count, now + 1)).await;
+            assert!(place.is_failed(), "{count}: {place:?}");
+            assert!(format!("{place:?}").contains("another ledger"), "{place:?}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
+        }
+        assert!(!add(&path, &Chain::of(9, now)).await.is_failed());
+        let after = std::fs::read_to_string(&path).unwrap();
+        assert!(after.starts_with(&before) && after.lines().count() == 9);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_ends_before_what_a_new_loki_gets_has_no_gap() {
+        let month = 30 * 24 * 3_600_000;
+        let mut chain = Chain::of(9, leg::wall().0 - month);
+        chain.0[8].at = leg::wall();
+        let seqs = |entries: Vec<Entry>| entries.iter().map(|entry| entry.seq).collect::<Vec<_>>();
+        let store = chain.store();
+        assert_eq!(seqs(read(&store, 1, None).await.unwrap()), [9]);
+        assert_eq!(seqs(read(&store, 1, Some(6)).await.unwrap()), [6, 7, 8, 9]);
+    }
+
+    #[test]
+    fn what_loki_did_not_take_for_good_is_told_by_its_audit_ids_and_in_its_words() {
+        assert_eq!(flaws(&Pushed::default()), "");
+        let pushed = Pushed {
+            accepted: 7,
+            refused: (1..=22).collect(),
+            refused_because: Some("max entry size exceeded".to_owned()),
+            ..Pushed::default()
+        };
+        let told = flaws(&pushed);
+        assert!(
+            told.contains("refuses 22, the audit ids 1, 2, 3, 4,")
+                && told.contains("19, 20 and 2 more (max entry size exceeded)"),
+            "{told}"
+        );
+        let one = Pushed {
+            refused: vec![7],
+            ..pushed
+        };
+        let told = flaws(&one);
+        assert!(told.contains("refuses 1, the audit ids 7 (max"), "{told}");
+    }
 
     #[test]
     fn a_new_file_of_a_deployment_that_is_not_in_the_ledger_begins_with_nothing_of_others() {
