@@ -33,6 +33,7 @@ pub(crate) fn deployment(run: u64) -> Deployment {
     Deployment {
         id: format!("o/r/{run}/1"),
         run: format!("o/r/{run}"),
+        environment: "production".to_owned(),
         workflow: "deploy.yml".to_owned(),
         git_ref: "refs/heads/main".to_owned(),
         run_number: run,
