@@ -1,17 +1,33 @@
 //! One entry of the ledger as one line of JSON.
 
-use ledger::{Entry, Event, Role, Timestamp};
+use ledger::{Deployment, Entry, Event, Role, Timestamp};
 use serde::Serialize;
 
-/// Which ledger an entry comes from.
+/// Which ledger an entry comes from. What an entry says itself comes first: a lock may be shared by several environments
+/// and repositories, and a line must not depend on who ships it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
-    /// What is deployed to: `production`.
+    /// What is deployed to, for an entry that does not say: `production`.
     pub environment: String,
-    /// `<owner>/<repo>`.
+    /// `<owner>/<repo>`, for an entry of a deployment that a person named.
     pub repository: String,
     /// The lock, whose chain the entry is part of: with it, an audit id is unique.
     pub lock: String,
+}
+
+impl Origin {
+    /// What `deployment` deploys to.
+    pub(crate) fn environment<'a>(&'a self, deployment: &'a Deployment) -> &'a str {
+        match deployment.environment.as_str() {
+            "" => &self.environment,
+            said => said,
+        }
+    }
+
+    /// The repository that `deployment` is of.
+    pub(crate) fn repository<'a>(&'a self, deployment: &'a Deployment) -> &'a str {
+        deployment.repository().unwrap_or(&self.repository)
+    }
 }
 
 /// Everything of a line before its `data`, in the order in which it is written. The order is a promise: Loki takes two
@@ -47,7 +63,8 @@ struct Head<'a> {
 /// | `audit_id` | the entry's place in the chain of its lock, from 1 |
 /// | `at` | when it was written, RFC 3339 with milliseconds, UTC |
 /// | `event` | what happened: `deployment_started` |
-/// | `environment`, `repository`, `lock` | as in `origin` |
+/// | `environment`, `repository` | of the deployment; where it does not say, as in `origin` |
+/// | `lock` | as in `origin` |
 /// | `deployment_id` | `<owner>/<repo>/<run_id>/<run_attempt>` |
 /// | `workflow_run_id` | GitHub's number of the run; null where the run has none |
 /// | `workflow_run_attempt` | from 1 |
@@ -106,8 +123,8 @@ fn written(entry: &Entry, origin: &Origin, event: &str, data: &str, most: usize)
         audit_id: entry.seq,
         at: entry.at,
         event,
-        environment: short(&origin.environment),
-        repository: short(&origin.repository),
+        environment: short(origin.environment(deployment)),
+        repository: short(origin.repository(deployment)),
         lock: short(&origin.lock),
         deployment_id: short(&deployment.id),
         workflow_run_id: run_id(&deployment.run),

@@ -184,15 +184,16 @@ impl Loki {
         let mut streams: Vec<(String, Vec<Sample>)> = Vec::new();
         for entry in entries {
             let (event, _) = name_and_data(&entry.event);
+            let labels = labels(&entry.deployment, &event, origin);
             let sample = sample(entry, origin);
-            match streams.iter_mut().find(|(name, _)| *name == event) {
+            match streams.iter_mut().find(|(stream, _)| *stream == labels) {
                 Some((_, samples)) => samples.push(sample),
-                None => streams.push((event, vec![sample])),
+                None => streams.push((labels, vec![sample])),
             }
         }
         let mut pushing = Pushing::default();
-        for (event, samples) in streams {
-            self.push_stream(origin, &event, samples, deadline, &mut pushing)
+        for (labels, samples) in streams {
+            self.push_stream(&labels, samples, deadline, &mut pushing)
                 .await?;
         }
         pushing.end()
@@ -237,7 +238,8 @@ impl Loki {
             .collect();
         samples.reverse();
         let mut pushing = Pushing::default();
-        self.push_stream(origin, "output", samples, deadline, &mut pushing)
+        let labels = labels(about.deployment, "output", origin);
+        self.push_stream(&labels, samples, deadline, &mut pushing)
             .await?;
         pushing.end()
     }
@@ -246,19 +248,12 @@ impl Loki {
     /// them alone, and nothing of entries of another that it dropped.
     async fn push_stream(
         &self,
-        origin: &Origin,
-        event: &str,
+        labels: &str,
         samples: Vec<Sample>,
         deadline: Instant,
         pushing: &mut Pushing,
     ) -> Result<(), LokiError> {
-        let labels = batch::object(&[
-            ("job", Some("baton")),
-            ("environment", Some(&origin.environment)),
-            ("repository", Some(&origin.repository)),
-            ("event", Some(event)),
-        ]);
-        for batch in batches(&labels, samples) {
+        for batch in batches(labels, samples) {
             self.push_halving(batch, deadline, pushing).await?;
         }
         Ok(())
@@ -384,6 +379,16 @@ fn nanoseconds(at: Timestamp, after: u64) -> u64 {
     at.0.saturating_mul(1_000_000)
         .saturating_add(after)
         .min(i64::MAX as u64)
+}
+
+/// The labels of the stream that an event of `deployment` belongs to.
+fn labels(deployment: &Deployment, event: &str, origin: &Origin) -> String {
+    batch::object(&[
+        ("job", Some("baton")),
+        ("environment", Some(origin.environment(deployment))),
+        ("repository", Some(origin.repository(deployment))),
+        ("event", Some(event)),
+    ])
 }
 
 fn sample(entry: &Entry, origin: &Origin) -> Sample {

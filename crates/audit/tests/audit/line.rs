@@ -69,8 +69,9 @@ fn hostile() -> (Entry, Origin) {
     HOSTILE.clone_into(&mut made.deployment.git_ref);
     HOSTILE.clone_into(&mut made.deployment.workflow);
     HOSTILE.clone_into(&mut made.deployment.version);
+    HOSTILE.clone_into(&mut made.deployment.environment);
     let from = Origin {
-        environment: HOSTILE.to_owned(),
+        lock: HOSTILE.to_owned(),
         ..origin()
     };
     (made, from)
@@ -83,8 +84,26 @@ fn hostile_text_adds_no_line_and_no_field_and_comes_back_unchanged() {
     assert!(!text.contains(ends_a_line), "{text:?}");
     let written: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(written.as_object().expect("an object").len(), 20);
-    for field in ["ref", "workflow", "version", "environment"] {
+    for field in ["ref", "workflow", "version", "environment", "lock"] {
         assert_eq!(written[field], HOSTILE, "{field}");
     }
     assert_eq!(written["data"]["failed"][0], HOSTILE);
+}
+
+#[test]
+fn a_line_depends_on_the_entry_and_not_on_who_ships_it() {
+    let elsewhere = Origin {
+        environment: "staging".to_owned(),
+        repository: String::new(),
+        ..origin()
+    };
+    let made = entry(1, Event::DeploymentStarted);
+    assert_eq!(line(&made, &elsewhere), line(&made, &origin()));
+    // An entry that does not say.
+    let mut silent = made;
+    silent.deployment.environment = String::new();
+    silent.deployment.run = "trial".to_owned();
+    let written: Value = serde_json::from_str(&line(&silent, &elsewhere)).expect("JSON");
+    assert_eq!(written["environment"], "staging");
+    assert_eq!(written["repository"], "");
 }

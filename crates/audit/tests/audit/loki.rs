@@ -21,7 +21,7 @@ const NEW: &str =
     "entry for stream '{environment=\"production\"}' has timestamp too new: 2027-01-01T00:00:00Z";
 const NO_METADATA: &str = "stream '{environment=\"production\"}' includes structured metadata, but this feature is disallowed. Please see `limits_config.allow_structured_metadata` or contact your Loki administrator to enable it";
 
-fn options(url: &str) -> LokiOptions {
+pub(crate) fn options(url: &str) -> LokiOptions {
     LokiOptions {
         url: url.to_owned(),
         tenant: None,
@@ -30,11 +30,11 @@ fn options(url: &str) -> LokiOptions {
     }
 }
 
-fn soon() -> Instant {
+pub(crate) fn soon() -> Instant {
     Instant::now() + Duration::from_secs(20)
 }
 
-async fn answering(answer: ResponseTemplate) -> MockServer {
+pub(crate) async fn answering(answer: ResponseTemplate) -> MockServer {
     let server = MockServer::start().await;
     Mock::given(any()).respond_with(answer).mount(&server).await;
     server
@@ -126,23 +126,6 @@ async fn an_entry_is_pushed_with_bounded_labels_and_its_ids_as_metadata() {
             }]],
         }]})]
     );
-}
-
-#[tokio::test]
-async fn each_kind_of_event_is_pushed_alone_since_loki_tells_of_one_stream_only() {
-    let server = answering(ResponseTemplate::new(204)).await;
-    let entries: Vec<Entry> = every_event()
-        .into_iter()
-        .chain(every_event())
-        .zip(1..)
-        .map(|(event, seq)| entry(seq, event))
-        .collect();
-    let pushed = push(&server, &entries).await.expect("pushed");
-    assert_eq!(pushed.accepted, entries.len());
-    let kinds = every_event().len() as u64;
-    let seen: Vec<Vec<u64>> = bodies(&server).await.iter().map(ids).collect();
-    let wanted: Vec<Vec<u64>> = (1..=kinds).map(|seq| vec![seq, seq + kinds]).collect();
-    assert_eq!(seen, wanted);
 }
 
 #[tokio::test]

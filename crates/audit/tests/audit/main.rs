@@ -8,3 +8,4 @@ mod line;
 mod loki;
 mod real_loki;
 mod refused;
+mod streams;
