@@ -120,6 +120,52 @@ fn a_token_is_seen_in_no_log_summary_output_ledger_file_or_argument() {
     assert_no_file_holds(scene.folder(), CANARY);
 }
 
+#[test]
+fn what_the_jobs_environment_holds_is_in_no_summary_ledger_or_bundle_though_the_command_prints_it_all()
+ {
+    let (scene, run) = (Scene::new(), Run::number(1));
+    let named = [
+        "PGPASSWORD",
+        "MYSECRET",
+        "DEPLOYTOKEN",
+        "APIKEY",
+        "NPM_AUTH",
+        "SLACK_WEBHOOK_URL",
+        "DATABASE_DSN",
+    ];
+    let script = "env | grep -a '^SHOP_\\|PGPASSWORD\\|MYSECRET\\|DEPLOYTOKEN\\|APIKEY\\|NPM_AUTH\\|SLACK\\|DSN'; \
+                  echo 'login password=own-5d81f0c2 AKIAOWN5D81F0C2B7E9'; exit 7";
+    let mut step = scene
+        .candidate(&run, 1, script)
+        .input("candidates", 1)
+        .input("attempts", 1)
+        .variable("SHOP_REGION", "eu-west-1");
+    for name in named {
+        step = step.variable(name, format!("{CANARY}-{}", name.to_lowercase()));
+    }
+    let ended = step.finish(SOON).expect(1);
+    let ledger = scene
+        .audit()
+        .git(&[
+            "log",
+            "-p",
+            "--format=%B",
+            &scene.audit().reference("ledger"),
+        ])
+        .unwrap();
+    // They were printed and told, without the values.
+    for told in [ended.summary(), ledger] {
+        assert!(told.contains("eu-west-1"), "{told}");
+        for name in named {
+            assert!(told.contains(name), "{name} in:\n{told}");
+        }
+        for secret in [CANARY, "own-5d81f0c2", "OWN5D81F0C2B7E9"] {
+            assert!(!told.contains(secret), "{told}");
+        }
+    }
+    assert_no_file_holds(scene.folder(), CANARY);
+}
+
 /// Files of the runner's own aside: its log may hold the line that tells it what to mask.
 fn assert_no_file_holds(folder: &std::path::Path, secret: &str) {
     for entry in fs::read_dir(folder).unwrap().flatten() {
