@@ -124,6 +124,14 @@ async fn gates_alone_that_fail_tell_people_what_was_seen_and_show_that_they_did(
         "https://github.example/acme/shop/actions/runs/42"
     );
     assert_eq!(body["lock"], "acme/shop");
+    assert_eq!(body["step"], "smoke/1: api");
+    let requests = github.received_requests().await.unwrap();
+    let opened: Value = requests.last().unwrap().body_json().unwrap();
+    let text = opened["body"].as_str().unwrap();
+    assert!(
+        text.starts_with("<!-- baton:gates alone=acme/shop -->"),
+        "{text}"
+    );
     let summary = step.summary();
     assert!(
         summary.contains("✅ Alert: people were told by `webhook`: taken with 200 OK"),

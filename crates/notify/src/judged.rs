@@ -8,13 +8,7 @@ use actions_kit::{Parsed, WrongInputs};
 use probes::http::{Client, ClientOptions, Request, Roots};
 
 /// What the addresses of Alertmanager's own pages and interfaces end in.
-const PAGES: &[&str] = &[
-    "/api/v2/alerts",
-    "/api/v1/alerts",
-    "/api/v2",
-    "/api/v1",
-    "/api",
-];
+const PAGES: &[&str] = &["/api/v2/alerts", "/api/v1/alerts", "/api/v2", "/api/v1"];
 
 /// `alertmanager-url` must be the whole Alertmanager, and `alertmanager-auth` needs one.
 pub(crate) fn alertmanager(inputs: &Parsed, wrong: &mut WrongInputs) {
