@@ -46,7 +46,10 @@ pub enum GitHubError {
         message: String,
     },
     /// Something in what was to be written is not valid, so that it is not there (HTTP 422).
-    #[error("write to {path} at GitHub, which refuses {} (HTTP 422): {message}", named(fields))]
+    #[error(
+        "write to {path} at GitHub, which refuses {} (HTTP 422): {message}",
+        named(fields)
+    )]
     Invalid {
         /// The path that was written to.
         path: String,

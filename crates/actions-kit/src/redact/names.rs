@@ -51,9 +51,10 @@ pub(super) fn holds_secret(name: &str, value: &str) -> bool {
     let name = name.to_ascii_uppercase();
     let number = value.bytes().all(|byte| byte.is_ascii_digit())
         && !MAYBE_NUMBERS.iter().any(|part| name.contains(part));
-    value.len() >= SHORTEST
-        && !number
-        && !SWITCHES.iter().any(|switch| switch.eq_ignore_ascii_case(value))
-        // A secret in base64 may begin with a slash, too.
-        && !(Path::new(value).is_absolute() && fs::symlink_metadata(value).is_ok())
+    let switch = SWITCHES
+        .iter()
+        .any(|switch| switch.eq_ignore_ascii_case(value));
+    // A secret in base64 may begin with a slash, too.
+    let path = Path::new(value).is_absolute() && fs::symlink_metadata(value).is_ok();
+    value.len() >= SHORTEST && !(number || switch || path)
 }
