@@ -206,20 +206,28 @@ fn a_gateway_with_its_own_authority_a_user_and_a_base_path_wants_all_three() {
     assert_eq!(ended.output("result"), "pass");
 
     let bare = format!("https://{}", gateway.address);
-    for (refused, said) in [
+    for (refused, said, input) in [
         (
             step(gateway.url(), "me:wrong-password"),
             "not permitted, 401",
+            "`pushgateway-auth` says who pushes",
         ),
-        (step(gateway.url(), "a-bearer-token"), "not permitted, 401"),
-        (step(bare, right), "no Pushgateway at this path, 404"),
+        (
+            step(gateway.url(), "a-bearer-token"),
+            "not permitted, 401",
+            "`pushgateway-auth` says who pushes",
+        ),
+        (step(bare, right), "no Pushgateway at this path, 404", ""),
         (
             step(gateway.url(), right).default_of(&["ca-file"]),
             "certificate",
+            "is named in `ca-file`",
         ),
     ] {
         let ended = refused.finish(SOON).expect(1);
-        assert!(ended.log().contains(said), "{said}: {}", ended.log());
+        for part in [said, input] {
+            assert!(ended.log().contains(part), "{part}: {}", ended.log());
+        }
         assert!(
             ended.summary().contains(said),
             "{said}: {}",
