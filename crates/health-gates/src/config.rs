@@ -242,6 +242,15 @@ fn part(
             .map_or(ON_FAILURE_WITHIN, Duration::from_secs)
     });
     let grace = hook.as_ref().and_then(|hook| hook.grace_millis);
+    let environment = variables(&file, context);
+    if hook.is_some() {
+        // Its last lines go to the ledger.
+        inputs.redactor().add_environment(
+            environment
+                .iter()
+                .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?))),
+        );
+    }
     let commands = UserCommands {
         deploy: None,
         on_failure: hook.as_ref().map(|hook| hook.run.clone()),
@@ -252,7 +261,7 @@ fn part(
         kill_time: lease::Timing::GIT.kill,
         output_file: leg::output_file(&temp, &leg::random_name()),
         temp,
-        environment: variables(&file, context),
+        environment,
     };
     let me = Party {
         candidate: file.candidate,

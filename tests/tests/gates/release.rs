@@ -116,11 +116,16 @@ fn on_failure_that_fails_is_told_too() {
     scene
         .candidate(&run, 1, "write deploy 0.1")
         .input("await-gates", true)
-        .input("on-failure", "exit 9")
+        .input("on-failure", "echo \"with $DEPLOYTOKEN\"; exit 9")
         .finish(SOON)
         .expect(0);
     let yaml = "[{name: bad, command: 'exit 3', max-tries: 1}]";
-    let gates = scene.gates(&run, 1, yaml).finish(SOON).expect(1);
+    let gates = scene
+        .gates(&run, 1, yaml)
+        .variable("DEPLOYTOKEN", "canary-5d81f0c2")
+        .finish(SOON)
+        .expect(1);
+    assert!(gates.summary().contains("with ***"), "{}", gates.summary());
     assert!(
         gates.summary().contains("nobody knows what is live"),
         "{}",
