@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use actions_kit::ExitCode;
 use lease::store::Snapshot;
 use ledger::{AlertKind, Deployment, Event, Gate, Party, TakeoverReason};
 use notify::{Link, Moment, Named, News};
@@ -35,7 +34,7 @@ pub(crate) fn of_deployment(
                 "nobody knows how the deployment to {} stands",
                 config.target
             ),
-            report.headline.clone(),
+            format!("{}. It may still be running", report.headline),
         ),
         "held" => (
             format!(
@@ -70,14 +69,6 @@ pub(crate) fn of_deployment(
         started_at: state.and_then(|s| s.started_at),
         ..News::new(AlertKind::DeploymentFailed, failed_key(&deployment.id))
     };
-    if report.exit == ExitCode::ServiceUnavailable {
-        // What the store said is no title for somebody who was asleep.
-        news.title = format!(
-            "nobody knows how the deployment of {} to {} stands: the store is out of reach",
-            deployment.version, config.target
-        );
-        news.detail = format!("{}. It may still be running", report.headline);
-    }
     identify(&mut news, config, lock, deployment);
     news
 }
