@@ -239,11 +239,14 @@ fn a_loki_that_refuses_is_shown_with_its_words_and_fails_where_required() {
     let (scene, loki) = (Scene::new(), taking());
     let run = Run::number(1);
     deploy(&scene, &run, "true");
-    for (status, words) in [(401, "no such user"), (400, "a label is invalid")] {
+    // What a 400 is about is looked for, an entry at a time and not for long.
+    let refusals = [(401, "no such user", 1), (400, "a label is invalid", 20)];
+    for (status, words, most) in refusals {
         loki.answer_by(Behind::Words(status, words.to_owned()));
         let before = loki.arrived().len();
         let ended = ship(&scene, &run, &loki).finish(SOON).expect(1);
-        assert_eq!(loki.arrived().len(), before + 1, "it is not asked again");
+        let asked = loki.arrived().len() - before;
+        assert!(asked <= most, "it was asked {asked} times");
         assert!(ended.log().contains(words), "{}", ended.log());
     }
     assert!(recorded(&scene).is_empty());

@@ -1,6 +1,6 @@
 //! Who pushes: the leg that carried something out, one whose preflight failed, and the verdict; never an idle standby.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, process::Command};
 
 use baton_tests::{Run, Scene};
 use ledger::Role;
@@ -94,8 +94,13 @@ fn the_verdicts_step_pushes_both_groups() {
 }
 
 #[test]
-fn an_empty_ledger_is_nothing_to_push_and_no_trouble() {
+fn an_empty_ledger_is_nothing_to_push_and_no_failure() {
     let (scene, run) = (Scene::new(), Run::number(1));
+    let made = Command::new("git")
+        .args(["init", "--quiet", "--bare"])
+        .arg(scene.repository())
+        .status();
+    assert!(made.unwrap().success());
     let gateway = Front::of(Behind::Words(500, String::new()));
     let ended = scene
         .metrics_of_verdict(&run)
@@ -104,5 +109,10 @@ fn an_empty_ledger_is_nothing_to_push_and_no_trouble() {
         .finish(SOON)
         .expect(0);
     assert_eq!(ended.output("result"), "pass");
+    let log = ended.log();
+    assert!(
+        log.lines().any(|line| line.starts_with("::warning")),
+        "{log}"
+    );
     assert_eq!(gateway.connections(), 0);
 }
