@@ -187,15 +187,13 @@ fn history_and_watch_do_not_go_together_and_a_span_has_its_bounds() {
 }
 
 #[test]
-fn a_store_that_is_not_there_is_no_history_and_no_failure() {
+fn a_store_that_is_not_there_is_named_and_not_made() {
     let folder = TempDir::new().unwrap();
     let output = status(folder.path(), &["--history=30d"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
-    assert!(
-        text(&output).starts_with("nothing happened since "),
-        "{}",
-        text(&output)
-    );
+    assert_eq!(output.status.code(), Some(69), "{}", text(&output));
+    let told = text(&output);
+    assert!(told.contains("no repository is there"), "{told}");
+    assert!(!folder.path().join("store.git").exists());
 }
 
 #[tokio::test]

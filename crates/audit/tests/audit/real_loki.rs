@@ -185,7 +185,10 @@ async fn entries_pushed_again_and_out_of_order_are_found_once_in_order_with_thei
         environment: HOSTILE.to_owned(),
         ..origin()
     };
-    let all = entries(now() - 60_000);
+    let mut all = entries(now() - 60_000);
+    for entry in &mut all {
+        entry.deployment.environment = HOSTILE.to_owned();
+    }
     let push = async |part: &[Entry]| {
         let pushed = loki.push(part, &from, deadline()).await.expect("pushed");
         assert_eq!(
