@@ -4,6 +4,7 @@
 //! Responsible for turning the inputs that all actions share into those facts, for the host's clock and voice, and for running
 //! the user's commands under the supervisor as the protocol orders. Not responsible for deciding anything by them: that is the `lease` crate's.
 
+mod bookkeeping;
 mod deployment;
 mod earlier;
 mod handed;
@@ -16,6 +17,7 @@ mod printed;
 mod program;
 mod voice;
 
+pub use bookkeeping::keep_books;
 pub use deployment::deployment;
 pub use earlier::{
     COMMAND_OUTPUT, DIAGNOSTICS, INSTANCE, STOOD_BY, adopt_earlier_step, instance, own_folder, temp,

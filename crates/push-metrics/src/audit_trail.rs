@@ -8,12 +8,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use audit::{EventsFile, Loki, LokiError, Origin, Pushed};
 use lease::{
     Timing,
-    protocol::{Appender, AppenderConfig, AppenderEnd},
-    shell,
     store::{History, Store},
 };
 use ledger::{Deployment, Entry, Event, Timestamp, Tip};
-use leg::{NoHands, ThisHost, Voice};
+use leg::Voice;
 use probes::http::HttpError;
 use supervisor::boottime;
 use tokio::time::Instant;
@@ -254,31 +252,23 @@ impl Shipment<'_> {
 
     /// Records how far it was shipped. Where that fails the same is shipped once more, and Loki keeps one of each.
     async fn record(&self, to: u64) {
-        let Some(deployment) = self.deployment().cloned() else {
+        let Some(deployment) = self.deployment() else {
             return;
         };
-        let timing = Timing::GIT;
-        let mut appender = Appender::new(AppenderConfig {
-            deployment,
-            by: None,
-            instance: String::new(),
-            events: vec![Event::AuditShipped {
-                sink: self.loki.sink(),
-                to,
-            }],
-            resend_after: timing.resend_after,
-            patience: PATIENCE,
-        });
-        let mut hands = NoHands(self.voice);
-        shell::run(
-            &mut appender,
+        let shipped = Event::AuditShipped {
+            sink: self.loki.sink(),
+            to,
+        };
+        let (timing, voice) = (&Timing::GIT, self.voice);
+        let kept = leg::keep_books(
             self.store,
-            timing.poll,
-            &ThisHost,
-            &mut hands,
-        )
-        .await;
-        if let Some(AppenderEnd::StoreLost(error)) = appender.end() {
+            deployment,
+            vec![shipped],
+            timing,
+            PATIENCE,
+            voice,
+        );
+        if let Err(error) = kept.await {
             self.voice.say(&format!(
                 "the ledger was not told how far the trail was shipped ({error}): the next step ships the same once more"
             ));

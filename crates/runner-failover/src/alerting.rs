@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use actions_kit::{Status, Summary, markdown};
 use lease::{
     Timing,
-    protocol::{Alarm, AlarmConfig, AlarmEnd, Appender, AppenderConfig, AppenderEnd},
+    protocol::{Alarm, AlarmConfig, AlarmEnd},
     shell,
     store::{Snapshot, Store},
 };
@@ -194,29 +194,13 @@ impl Alerting<'_> {
     /// Records what people were told; why that failed, where it did.
     async fn record(&self, deployment: &Deployment, events: Vec<Event>) -> Option<String> {
         let store = self.store?;
-        let mut appender = Appender::new(AppenderConfig {
-            deployment: deployment.clone(),
-            by: None,
-            instance: String::new(),
-            events,
-            resend_after: self.timing.resend_after,
-            patience: RECORD_PATIENCE,
-        });
-        let mut hands = NoHands(self.voice);
-        shell::run(
-            &mut appender,
-            store,
-            self.timing.poll,
-            &ThisHost,
-            &mut hands,
-        )
-        .await;
-        match appender.end() {
-            Some(AppenderEnd::StoreLost(error)) => Some(format!(
-                "the ledger was not told of it ({error}): people may be told once more"
-            )),
-            _ => None,
-        }
+        let (timing, voice) = (&self.timing, self.voice);
+        leg::keep_books(store, deployment, events, timing, RECORD_PATIENCE, voice)
+            .await
+            .err()
+            .map(|error| {
+                format!("the ledger was not told of it ({error}): people may be told once more")
+            })
     }
 }
 
