@@ -108,7 +108,7 @@ impl Config {
         let mut warnings = Vec::new();
         let part = match left.clone() {
             _ if inputs.text("store") == "none" || inputs.flag("dry-run") => Part::Alone,
-            Some(file) => part(file, &inputs, &context, &mut wrong),
+            Some(file) => part(file, &inputs, &environment, &context, &mut wrong),
             None => {
                 warnings.extend(no_leg(&context, environment_given, &mut wrong));
                 Part::Alone
@@ -185,6 +185,7 @@ fn alerts(settings: &Settings, inputs: &Parsed, context: &GitHubContext) -> Aler
 fn part(
     file: CandidateFile,
     inputs: &Parsed,
+    environment: &Environment,
     context: &GitHubContext,
     wrong: &mut WrongInputs,
 ) -> Part {
@@ -230,7 +231,13 @@ fn part(
     }
     inputs.redactor().add_credentials_in(inputs.text("store"));
     let token_of_job = inputs.secret("github-token");
-    let place = Place::read(inputs.text("store"), token_of_job, context, wrong);
+    let place = Place::read(
+        inputs.text("store"),
+        token_of_job,
+        environment,
+        context,
+        wrong,
+    );
     let lock = leg::lock(inputs, context, wrong);
     let (Some(place), Some(lock)) = (place, lock) else {
         return Part::Alone;
@@ -242,11 +249,11 @@ fn part(
             .map_or(ON_FAILURE_WITHIN, Duration::from_secs)
     });
     let grace = hook.as_ref().and_then(|hook| hook.grace_millis);
-    let environment = variables(&file, context);
+    let variables = variables(&file, context);
     if hook.is_some() {
         // Its last lines go to the ledger.
         inputs.redactor().add_environment(
-            environment
+            variables
                 .iter()
                 .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?))),
         );
@@ -258,10 +265,10 @@ fn part(
             .and_then(|hook| hook.working_directory)
             .unwrap_or_else(|| PathBuf::from(".")),
         grace: grace.map_or(GRACE, Duration::from_millis),
-        kill_time: lease::Timing::GIT.kill,
+        kill_time: place.timing().kill,
         output_file: leg::output_file(&temp, &leg::random_name()),
         temp,
-        environment,
+        environment: variables,
     };
     let me = Party {
         candidate: file.candidate,

@@ -5,7 +5,6 @@ use std::{fs, time::Duration};
 use actions_kit::ExitCode;
 use anyhow::Context as _;
 use lease::{
-    Timing,
     protocol::{Candidate, Conclusion, GatesConfig},
     shell,
     store::Snapshot,
@@ -42,7 +41,7 @@ pub(crate) async fn run(config: &Config, step: &Step, voice: &Voice) -> anyhow::
     }
     let commands = CommandHands::new(step.commands.clone(), config.redactor.clone(), voice)?;
     let mut hands = GatesHands::new(config, about.clone(), commands, voice);
-    let timing = Timing::GIT;
+    let timing = step.place.timing();
     let opened = step
         .place
         .open(&step.lock, timing.request_timeout, timing.poll)

@@ -7,18 +7,20 @@ use std::{
     time::Duration,
 };
 
-use actions_kit::{GitHubContext, Secret, WrongInputs};
+use actions_kit::{Environment, GitHubContext, Secret, WrongInputs};
 use lease::{
-    LockName,
+    LockName, Timing,
     store::{
         Store, StoreError,
         git::{Credentials, GitOptions, GitRemote, GitStore},
+        postgres::{self, PostgresOptions, PostgresStore},
+        redis::{RedisOptions, RedisServer, RedisStore},
     },
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-const WANTED: &str =
-    "`git` (this repository) or `git+<URL>`: git+https://…, git+ssh://…, git+file:///…/x.git";
+const WANTED: &str = "`git` (this repository), `git+<URL>` (git+https://…, git+ssh://…, git+file:///…/x.git), \
+                      `postgres://…`, `redis://…` or `rediss://…`";
 
 /// The address as it may be shown. What stands before an `@` may be a password, also where the rest is no URL.
 fn shown(text: &str) -> String {
@@ -31,21 +33,42 @@ fn shown(text: &str) -> String {
 
 /// Where lease and ledger live, checked but not yet asked.
 #[derive(Clone, Debug)]
-pub struct Place {
-    remote: GitRemote,
-    credentials: Option<Credentials>,
-    scratch: PathBuf,
+pub struct Place(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Git {
+        remote: GitRemote,
+        credentials: Option<Credentials>,
+        scratch: PathBuf,
+    },
+    Postgres(Box<probes::postgres::Settings>),
+    Redis(Box<RedisServer>),
 }
 
 impl Place {
     /// Reads the input. Under act `git` is a bare repository in the runner's tool cache, so that a local trial never
     /// writes to the real one (design §5).
+    ///
+    /// What an address of PostgreSQL leaves out is taken from libpq's variables (`PGPASSWORD`, …) in `environment`.
     pub fn read(
         text: &str,
         token: Option<&Secret>,
+        environment: &Environment,
         context: &GitHubContext,
         wrong: &mut WrongInputs,
     ) -> Option<Place> {
+        let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+        if let Some("postgres" | "postgresql") = scheme {
+            let variable = |name: &str| environment.get(name).map(str::to_owned);
+            let settings = probes::postgres::Settings::read(text, &[], variable);
+            let settings = settings.map(|settings| Kind::Postgres(Box::new(settings)));
+            return of_server(settings, "a PostgreSQL connection string", wrong);
+        }
+        if scheme.is_some_and(RedisServer::has_scheme) {
+            let server = RedisServer::parse(text).map(|server| Kind::Redis(Box::new(server)));
+            return of_server(server, "a Redis URL", wrong);
+        }
         let scratch = context
             .runner_temp
             .clone()
@@ -85,18 +108,18 @@ impl Place {
         } else if text.starts_with("git+") {
             GitRemote::parse(text)
         } else {
-            let mend = "begin the address with `git+`, or leave the input out";
+            let mend = "begin the address of a repository with `git+`, or leave the input out";
             wrong.push("store", &format!("`{shown}`"), WANTED, mend);
             return None;
         };
         match remote {
             Ok(remote) => {
                 let credentials = token.map(|t| Credentials::token(t.expose()));
-                Some(Place {
+                Some(Place(Kind::Git {
                     remote,
                     credentials,
                     scratch,
-                })
+                }))
             }
             Err(error) => {
                 wrong.push(
@@ -110,23 +133,52 @@ impl Place {
         }
     }
 
+    /// The row of design §4's timing table that such a store has.
+    pub fn timing(&self) -> Timing {
+        match &self.0 {
+            Kind::Git { .. } => Timing::GIT,
+            Kind::Postgres(_) | Kind::Redis(_) => Timing::NOTIFIED,
+        }
+    }
+
     /// Makes the store ready; talks to a remote one only when it is asked something.
+    ///
+    /// # Errors
+    /// The store's.
     pub async fn open(
         &self,
         lock: &LockName,
         request_timeout: Duration,
         poll: Duration,
     ) -> Result<Arc<dyn Store>, StoreError> {
-        let store = GitStore::open(GitOptions {
-            remote: self.remote.clone(),
-            lock: lock.clone(),
-            credentials: self.credentials.clone(),
-            request_timeout,
-            poll,
-            scratch_parent: self.scratch.clone(),
+        let lock = lock.clone();
+        Ok(match &self.0 {
+            Kind::Git {
+                remote,
+                credentials,
+                scratch,
+            } => {
+                let options = GitOptions {
+                    remote: remote.clone(),
+                    lock,
+                    credentials: credentials.clone(),
+                    request_timeout,
+                    poll,
+                    scratch_parent: scratch.clone(),
+                };
+                Arc::new(GitStore::open(options).await?)
+            }
+            Kind::Postgres(settings) => Arc::new(PostgresStore::new(PostgresOptions {
+                settings: (**settings).clone(),
+                lock,
+                request_timeout,
+            })),
+            Kind::Redis(server) => Arc::new(RedisStore::new(RedisOptions {
+                server: (**server).clone(),
+                lock,
+                request_timeout,
+            })),
         })
-        .await?;
-        Ok(Arc::new(store))
     }
 
     /// [`Place::open`] for one who reads: a repository on disk that is not there is not made, since whoever looks for a
@@ -140,7 +192,11 @@ impl Place {
         request_timeout: Duration,
         poll: Duration,
     ) -> Result<Arc<dyn Store>, StoreError> {
-        match self.remote.local_path() {
+        let on_disk = match &self.0 {
+            Kind::Git { remote, .. } => remote.local_path(),
+            Kind::Postgres(_) | Kind::Redis(_) => None,
+        };
+        match on_disk {
             Some(path) if is_free(path) => Err(StoreError::Local {
                 place: self.text(),
                 detail: "no repository is there, and who only reads makes none: is `store` another than the deploy \
@@ -153,7 +209,31 @@ impl Place {
 
     /// For people, without credentials.
     pub fn text(&self) -> String {
-        self.remote.place()
+        match &self.0 {
+            Kind::Git { remote, .. } => remote.place(),
+            Kind::Postgres(settings) => postgres::place(settings),
+            Kind::Redis(server) => server.place(),
+        }
+    }
+}
+
+/// The server of an address, or what is wrong with it; an error never quotes the address.
+fn of_server<E: std::fmt::Display>(
+    server: Result<Kind, E>,
+    what: &str,
+    wrong: &mut WrongInputs,
+) -> Option<Place> {
+    match server {
+        Ok(kind) => Some(Place(kind)),
+        Err(error) => {
+            wrong.push(
+                "store",
+                &format!("{what} that cannot be used: failed to {error}"),
+                WANTED,
+                "mend the address; a password in it is percent-encoded",
+            );
+            None
+        }
     }
 }
 

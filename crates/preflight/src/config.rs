@@ -218,7 +218,7 @@ fn read_leg(
         return None;
     }
     inputs.redactor().add_credentials_in(store);
-    let place = Place::read(store, token, context, wrong);
+    let place = Place::read(store, token, environment, context, wrong);
     let lock = leg::lock(inputs, context, wrong);
     let deployment = leg::deployment(inputs, context, environment, wrong);
     let (number, candidates) = leg::number(inputs, wrong);

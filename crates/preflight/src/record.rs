@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use lease::{
-    Timing,
     protocol::{Appender, AppenderConfig, AppenderEnd},
     shell,
     store::{Snapshot, Store},
@@ -152,7 +151,7 @@ impl<'a> Record<'a> {
     }
 
     async fn open(&self) -> anyhow::Result<Arc<dyn Store>> {
-        let timing = Timing::GIT;
+        let timing = self.leg.place.timing();
         self.leg
             .place
             .open(&self.leg.lock, timing.request_timeout, timing.poll)
@@ -161,7 +160,7 @@ impl<'a> Record<'a> {
     }
 
     async fn append(&self, store: &Arc<dyn Store>, events: Vec<Event>, patience: Duration) -> Told {
-        let timing = Timing::GIT;
+        let timing = self.leg.place.timing();
         let mut appender = Appender::new(AppenderConfig {
             deployment: self.leg.deployment.clone(),
             by: Some(self.leg.me.clone()),

@@ -6,10 +6,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use audit::{EventsFile, Loki, LokiError, Origin, Pushed};
-use lease::{
-    Timing,
-    store::{History, Store},
-};
+use lease::store::{History, Store};
 use ledger::{Deployment, Entry, Event, Timestamp, Tip};
 use leg::Voice;
 use probes::http::HttpError;
@@ -259,7 +256,7 @@ impl Shipment<'_> {
             sink: self.loki.sink(),
             to,
         };
-        let (timing, voice) = (&Timing::GIT, self.voice);
+        let (timing, voice) = (&self.config.place.timing(), self.voice);
         let kept = leg::keep_books(
             self.store,
             deployment,

@@ -105,7 +105,13 @@ impl Config {
             .clone()
             .or_else(|| std::env::current_dir().ok())
             .unwrap_or_default();
-        let place = Place::read(inputs.text("store"), token.as_ref(), &context, &mut wrong);
+        let place = Place::read(
+            inputs.text("store"),
+            token.as_ref(),
+            &environment,
+            &context,
+            &mut wrong,
+        );
         let lock = leg::lock(&inputs, &context, &mut wrong);
         let textfile = textfile(&inputs, &workspace, &mut wrong);
         let window_days = window_days(&inputs, &mut wrong);

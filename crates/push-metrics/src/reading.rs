@@ -3,10 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use github::{Client, ClientOptions, Token};
-use lease::{
-    Timing,
-    store::{Snapshot, Store, StoreError},
-};
+use lease::store::{Snapshot, Store, StoreError};
 use leg::Voice;
 use supervisor::boottime;
 
@@ -38,7 +35,7 @@ pub(crate) struct Reading {
 pub(crate) async fn open(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
     config
         .place
-        .open_to_read(&config.lock, REQUEST, Timing::GIT.poll)
+        .open_to_read(&config.lock, REQUEST, config.place.timing().poll)
         .await
 }
 

@@ -162,9 +162,10 @@ fn of_lock(
     left: Option<&CandidateFile>,
     wrong: &mut WrongInputs,
 ) -> Option<Mode> {
-    let place = Place::read(inputs.text("store"), token, context, wrong);
+    let place = Place::read(inputs.text("store"), token, environment, context, wrong);
     let name = leg::lock(inputs, context, wrong);
-    let timing = timing(inputs, wrong);
+    let row = place.as_ref().map_or(Timing::GIT, Place::timing);
+    let timing = timing(inputs, row, wrong);
     let lock = || {
         Some(Lock {
             name: name.clone()?,
@@ -256,8 +257,8 @@ fn api_url(context: &GitHubContext, wrong: &mut WrongInputs) -> Option<String> {
     context.api_url.clone()
 }
 
-fn timing(inputs: &Parsed, wrong: &mut WrongInputs) -> Timing {
-    let mut timing = Timing::GIT;
+fn timing(inputs: &Parsed, row: Timing, wrong: &mut WrongInputs) -> Timing {
+    let mut timing = row;
     if let Some(lease) = inputs.opt_duration("lease-time") {
         timing = timing.with_lease(lease);
     }
@@ -275,14 +276,18 @@ fn timing(inputs: &Parsed, wrong: &mut WrongInputs) -> Timing {
         } else {
             "lease-time"
         };
-        let mend = "leave both at their defaults (10s and 22s), or make `lease-time` at least 2.2 times `heartbeat`";
+        let mend = format!(
+            "leave both at their defaults ({} and {}), or make `lease-time` at least 2.2 times `heartbeat`",
+            duration::format(row.heartbeat),
+            duration::format(row.lease)
+        );
         wrong.push(
             name,
             &seen,
             &format!("timings that are safe: {error}"),
-            mend,
+            &mend,
         );
-        return Timing::GIT;
+        return row;
     }
     timing
 }

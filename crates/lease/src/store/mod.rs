@@ -7,6 +7,8 @@ pub mod git;
 mod json;
 #[cfg(feature = "testing")]
 pub mod memory;
+pub mod postgres;
+pub mod redis;
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
