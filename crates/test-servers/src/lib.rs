@@ -9,6 +9,7 @@
 mod alertmanager;
 mod deaf;
 mod docker;
+mod hosts;
 mod loki;
 mod network;
 mod plain_http;
@@ -23,6 +24,7 @@ mod registry;
 pub use alertmanager::Alertmanager;
 pub use deaf::Deaf;
 pub use docker::Docker;
+pub use hosts::{Hosts, Way};
 pub use loki::Loki;
 pub use network::{in_named_network, in_network};
 pub use postgres::{Postgres, PostgresSetup};

@@ -58,7 +58,8 @@ fn mount(words: &[&str]) {
     assert!(out.status.success(), "mount {words:?} failed: {said}");
 }
 
-fn ip(batch: &str) {
+/// Hands these lines to `ip -batch`, in the network of this thread.
+pub(crate) fn ip(batch: &str) {
     let mut child = Command::new(program("ip", &[], "iproute2"))
         .args(["-batch", "-"])
         .stdin(Stdio::piped())

@@ -8,7 +8,7 @@ mod request;
 
 use std::{
     fs, io,
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::Command,
     sync::{
@@ -78,6 +78,14 @@ impl Server {
     /// # Errors
     /// The folder or the port cannot be used, or git is missing.
     pub fn start(root: &Path, token: &str) -> io::Result<Server> {
+        Server::start_at(IpAddr::V4(Ipv4Addr::LOCALHOST), root, token)
+    }
+
+    /// The same on another address of this host.
+    ///
+    /// # Errors
+    /// As for [`Server::start`].
+    pub fn start_at(address: IpAddr, root: &Path, token: &str) -> io::Result<Server> {
         let repository = root.join("store.git");
         git(
             &[
@@ -95,7 +103,7 @@ impl Server {
         );
         fs::write(repository.join("config"), config)?;
 
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
+        let listener = std::net::TcpListener::bind((address, 0))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
