@@ -6,9 +6,11 @@
 use std::ops::Range;
 
 /// Query parameters of connection URLs that hold a secret.
-const SECRET_PARAMETERS: [&str; 8] = [
+const SECRET_PARAMETERS: [&str; 10] = [
     "password",
     "passwd",
+    "pass",
+    "sentinel-password",
     "pwd",
     "sslpassword",
     "token",
@@ -26,8 +28,8 @@ pub(crate) struct Found {
     pub(crate) secret: Range<usize>,
 }
 
-/// Whether `text` holds a URL with a password, a token or other user information in it. The bare user of an SSH URL
-/// (`ssh://git@host`) is a name, not a credential.
+/// Whether `text` holds a URL with a password, a token or other user information in it. The bare user of an SSH or a
+/// PostgreSQL URL (`ssh://git@host`) is a name, not a credential.
 pub fn has_credentials(text: &str) -> bool {
     !find(text).is_empty()
 }
@@ -93,7 +95,9 @@ fn find_in_url(text: &str, scheme: Option<&str>, rest: Range<usize>, found: &mut
     if let Some(at) = at {
         let user = &url[..at];
         // Without a scheme it may be a path (`a//b@2`), or a URL whose colon was forgotten: only a password tells.
-        let user_is_name = scheme.is_none_or(|scheme| scheme.ends_with("ssh"));
+        let user_is_name = scheme.is_none_or(|scheme| {
+            scheme.ends_with("ssh") || matches!(scheme, "postgres" | "postgresql")
+        });
         let secret = match user.find(':') {
             Some(colon) if colon + 1 < user.len() => Some(colon + 1..user.len()),
             _ if user.is_empty() || user_is_name => None,
@@ -175,6 +179,7 @@ mod tests {
             "https://host:8443/path@2",
             "ssh://git@host/o/r.git",
             "git+ssh://git@host/o/r.git",
+            "postgres://baton@db/baton?sslmode=verify-full",
             "git+file:///srv/x.git",
             "https://host/?q=mail@host",
             "https://host/?password=",

@@ -125,7 +125,7 @@ const INPUTS: &[Input] = &[
     },
     inputs::LOCK_NAME,
     Input {
-        help: "Where lease and ledger live: `git` (this repository) or `git+<any git URL>`; `none`: judge without a lease. \
+        help: "Where lease and ledger live: `git` (this repository), `git+<any git URL>`, `postgres://…`, `redis://…` or `rediss://…`; `none`: judge without a lease. \
                Outside a leg there is none anyway",
         ..inputs::STORE
     },

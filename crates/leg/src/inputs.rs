@@ -21,7 +21,7 @@ pub const LOCK_NAME: Input = Input::new(
 pub const STORE: Input = Input::new(
     "store",
     Kind::Text,
-    "Where lease and ledger live: `git` (this repository) or `git+<any git URL>`",
+    "Where lease and ledger live: `git` (this repository), `git+<any git URL>`, `postgres://…`, `redis://…` or `rediss://…`",
 )
 .with_default("git");
 

@@ -84,7 +84,7 @@ const INPUTS: &[Input] = &[
     inputs::ENVIRONMENT,
     inputs::LOCK_NAME,
     Input {
-        help: "Where lease and ledger live: `git` (this repository) or `git+<any git URL>`; `none`: no lease, the checks \
+        help: "Where lease and ledger live: `git` (this repository), `git+<any git URL>`, `postgres://…`, `redis://…` or `rediss://…`; `none`: no lease, the checks \
                alone",
         ..inputs::STORE
     },

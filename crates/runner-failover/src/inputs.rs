@@ -251,8 +251,8 @@ const INPUTS: &[Input] = &[
     Input::new("allow-older", Kind::Bool, "Deploy even though a later run has deployed already")
         .with_default("false")
         .in_modes(DEPLOY),
-    Input::new("heartbeat", within(0, 1), "How often the lease is renewed; 10s where unset").in_modes(DEPLOY),
-    Input::new("lease-time", within(1, 1), "How long a standby waits on a silent holder; 22s where unset")
+    Input::new("heartbeat", within(0, 1), "How often the lease is renewed; where unset 10s, with `postgres://` and `redis://` 2s").in_modes(DEPLOY),
+    Input::new("lease-time", within(1, 1), "How long a standby waits on a silent holder; where unset 22s, with `postgres://` and `redis://` 8s")
         .in_modes(DEPLOY),
     Input::new("grace", within(0, 1), "From SIGTERM to SIGKILL when the command is stopped")
         .with_default("3s")
