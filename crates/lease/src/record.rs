@@ -1,6 +1,10 @@
 //! The lease's record: one JSON document per lock (design §4).
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    time::Duration,
+};
 
 use ledger::{Deployment, Outcome, Party, TakeoverReason, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -41,6 +45,13 @@ pub struct Record {
     pub policy: Policy,
     /// For people only, never for decisions.
     pub written_at: Timestamp,
+}
+
+/// A nonce is fresh for every write, so that it stands for all that the record says.
+impl Hash for Record {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.nonce.hash(state);
+    }
 }
 
 /// How far a deployment has come (design §4).
@@ -121,7 +132,7 @@ pub struct Attempt {
 }
 
 /// What happens when the holder is lost (input `on-primary-lost`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnPrimaryLost {
     /// A standby takes over and runs the command again.
@@ -132,7 +143,7 @@ pub enum OnPrimaryLost {
 }
 
 /// The holder's inputs that bind everybody else while its record stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Policy {
     /// What happens when the holder is lost.
     pub on_primary_lost: OnPrimaryLost,

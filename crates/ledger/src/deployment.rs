@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// One intent to bring an environment to a version.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Deployment {
     /// `<owner>/<repo>/<run_id>/<run_attempt>`, or what the `deployment-id` input says.
     pub id: String,
@@ -66,7 +66,7 @@ impl Deployment {
 }
 
 /// The part a candidate plays (design §2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Claims a free lease at once.
@@ -86,7 +86,7 @@ impl fmt::Display for Role {
 }
 
 /// One candidate, as others need to know it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Party {
     /// The candidate's number, from 1.
     pub candidate: u32,

@@ -314,7 +314,7 @@ pub struct Channel {
 }
 
 /// What one health gate came to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Hash, Serialize, Deserialize)]
 pub struct Gate {
     /// Its name: the label `service` of metrics.
     pub service: String,
@@ -331,7 +331,7 @@ pub struct Gate {
 }
 
 /// How a health gate ended (design §2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GateStatus {
     /// Healthy.
@@ -362,7 +362,7 @@ pub enum PreflightResult {
 }
 
 /// How an attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AttemptOutcome {
     /// Exit code 0, and its tree is gone.
@@ -382,7 +382,7 @@ pub enum AttemptOutcome {
 }
 
 /// Why a candidate took over from another (design §2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TakeoverReason {
     /// The command failed as often as it may.
@@ -402,7 +402,7 @@ pub enum TakeoverReason {
 }
 
 /// Why a deployment failed; the label `failure_reason` of `deployment_failure_total`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureReason {
     /// The command failed.

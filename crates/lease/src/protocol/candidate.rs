@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// A candidate's state. Cloning it forks the candidate, as a model checker does.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Candidate {
     pub(super) config: CandidateConfig,
     pub(super) lane: Lane<Purpose>,

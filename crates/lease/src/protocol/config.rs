@@ -7,7 +7,7 @@ use ledger::{Deployment, Party};
 use crate::{LockName, OnPrimaryLost, Policy, Timing};
 
 /// What a candidate knows of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CandidateConfig {
     /// The lock.
     pub lock: LockName,
@@ -46,7 +46,7 @@ pub struct CandidateConfig {
 }
 
 /// What a candidate is here for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Task {
     /// To claim the lease and run the command.
     #[default]
@@ -123,7 +123,7 @@ impl CandidateConfig {
 }
 
 /// What kind of run this is, as GitHub tells (design §4).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Rerun {
     /// The first attempt.
     #[default]
@@ -139,7 +139,7 @@ pub enum Rerun {
 }
 
 /// What `verdict` knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct WatcherConfig {
     /// The lock.
     pub lock: LockName,

@@ -18,7 +18,7 @@ use crate::{
 const REMEMBERED: usize = 16;
 
 /// A write and why it was made.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(super) struct Sent<P> {
     pub(super) purpose: P,
     pub(super) write: Arc<Write>,
@@ -26,7 +26,7 @@ pub(super) struct Sent<P> {
     pub(super) first_sent: Duration,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 struct Pending<P> {
     sent: Sent<P>,
     last_sent: Duration,
@@ -34,7 +34,7 @@ struct Pending<P> {
 }
 
 /// The writes of one actor: one at a time.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(super) struct Lane<P> {
     pending: Option<Pending<P>>,
     remembered: VecDeque<Sent<P>>,

@@ -129,7 +129,7 @@ impl From<Swap> for SwapAnswer {
 }
 
 /// How the command ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Ended {
     /// The kind of end.
     pub outcome: ledger::AttemptOutcome,

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Request {
     /// The holder gives up, another candidate takes over.
     Transfer,
@@ -25,7 +25,7 @@ pub enum Request {
 }
 
 /// What a person says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PersonConfig {
     /// What is asked for.
     pub request: Request,
@@ -40,7 +40,7 @@ pub struct PersonConfig {
 }
 
 /// How a request ended.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum PersonEnd {
     /// It is written.
     Done(Box<Record>),
@@ -51,7 +51,7 @@ pub enum PersonEnd {
 }
 
 /// A request under way. Its effects are [`Effect::Read`] and [`Effect::Send`]; its end is [`Person::end`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Person {
     config: PersonConfig,
     lane: Lane<()>,

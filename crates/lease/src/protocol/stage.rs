@@ -8,7 +8,7 @@ use super::{Ended, lane::Sent};
 use crate::{Phase, Record};
 
 /// Why a write was made: what its success means.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(super) enum Purpose {
     /// The announcement.
     Announce,
@@ -35,7 +35,7 @@ pub(super) enum Purpose {
 }
 
 /// What the holder does after a renewal that says more than "I live".
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(super) enum Then {
     /// Nothing new: a heartbeat.
     GoOn,
@@ -50,7 +50,7 @@ pub(super) enum Then {
 }
 
 /// How the holder ends its own hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Ending {
     Succeeded,
     Deployed,
@@ -62,14 +62,14 @@ pub(super) enum Ending {
 }
 
 /// Why the holder's part has failed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(super) struct Failing {
     pub(super) reason: FailureReason,
     pub(super) detail: String,
 }
 
 /// What the holder's command is doing.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(super) enum Stage {
     /// The attempt is recorded; it starts as soon as the lease is fresh.
     Start(u32),
@@ -116,7 +116,7 @@ pub(super) enum Stage {
 }
 
 /// Why the holder stopped its command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Stop {
     /// A signal to this process.
     Signal,
@@ -129,7 +129,7 @@ pub(super) enum Stop {
 }
 
 /// The lease in our hands.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(super) struct Hold {
     /// Our record, as it is known to stand in the store.
     pub(super) record: Record,
@@ -150,7 +150,7 @@ pub(super) struct Hold {
 }
 
 /// How the holder lost the lease.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(super) enum Lost {
     /// It is another's, or the deployment is over: who the record names now.
     To(Party),

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The newest snapshot, and since when its parts stand as they do.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(super) struct View {
     pub(super) snapshot: Snapshot,
     /// When the present record was first seen.

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// `verdict`'s state.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Watcher {
     config: WatcherConfig,
     lane: Lane<()>,

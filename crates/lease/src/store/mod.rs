@@ -10,7 +10,14 @@ pub mod memory;
 pub mod postgres;
 pub mod redis;
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    hash::{Hash, Hasher},
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use ledger::{Entry, Timestamp, Tip};
 
@@ -40,6 +47,13 @@ pub struct Snapshot {
     pub version: Version,
 }
 
+/// Versions are equal exactly where nothing was written in between: they stand for the rest.
+impl Hash for Snapshot {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.version.hash(state);
+    }
+}
+
 /// A write: everything of it or nothing. Sending the same write again is safe: it can take effect once only.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Write {
@@ -56,6 +70,13 @@ pub struct Write {
     pub tip: Tip,
     /// When it was first sent, by the writer's wall clock: makes every send of one write the same bytes.
     pub at: Timestamp,
+}
+
+/// The nonce is fresh for every write, so that it stands for all of it.
+impl Hash for Write {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.nonce.hash(state);
+    }
 }
 
 /// What came of a send.
@@ -113,7 +134,7 @@ pub trait Store: Send + Sync + fmt::Debug {
 }
 
 /// Why a store gave no answer. Texts fit "failed to read the lease: …" and never hold a credential.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum StoreError {
     /// No connection, a broken one, or a server's own failure: trying again may help.
     #[error("the store at {place} is out of reach: {detail}")]
