@@ -1,6 +1,6 @@
 # The index of entry points. What each does stands in dist-scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos e2e-loki ci-local generate lint fmt bench dist audit mutants bootstrap clean
+.PHONY: help demo test chaos load e2e-loki ci-local generate lint fmt bench dist audit mutants bootstrap clean
 # More arguments for the script behind a target: make demo ARGS=--fail
 ARGS ?=
 
@@ -27,6 +27,9 @@ fmt: ## format the Rust sources
 
 chaos: ## seeded faults on real processes, 200 runs (BATON_CHAOS_RUNS, BATON_CHAOS_SEED)
 	@BATON_CHAOS_RUNS=$${BATON_CHAOS_RUNS:-200} dist-scripts/test -p baton-tests --test chaos -- --nocapture $(ARGS)
+
+load: ## 200 deployments of 20 environments thrown at each store at once (ARGS: names of stores)
+	@dist-scripts/load $(ARGS)
 
 e2e-loki: ## the audit trail in a real Loki; builds it first, which takes minutes
 	@dist-scripts/e2e-loki $(ARGS)

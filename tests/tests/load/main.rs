@@ -1,0 +1,81 @@
+//! Many deployments thrown at one store at once: every one of them ends, once, in order, and nobody healthy is taken for
+//! dead.
+//!
+//! What runs is the shipped protocol, its shell and the shipped stores on real servers, each candidate with a store of its
+//! own; the candidates share one process, and their commands only keep a log. `BATON_LOAD_ENVIRONMENTS` says how many
+//! environments (3 where unset), `BATON_LOAD_DEPLOYMENTS` how many deployments each (4 where unset),
+//! `BATON_LOAD_LONGEST` how many seconds the longest command takes (3 where unset).
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test's own set-up; a panic is its failure"
+)]
+
+mod counted;
+mod judge;
+mod places;
+mod play;
+mod table;
+
+use std::{env, sync::Arc, time::Duration};
+
+use lease::store::History;
+use ledger::Entry;
+
+use counted::Traffic;
+use places::{Git, InMemory};
+use play::{Place, Size};
+
+fn number(name: &str, default: u64) -> u64 {
+    env::var(name).map_or(default, |text| text.parse().unwrap())
+}
+
+fn size() -> Size {
+    let size = Size {
+        environments: number("BATON_LOAD_ENVIRONMENTS", 3),
+        deployments: number("BATON_LOAD_DEPLOYMENTS", 4),
+        longest: Duration::from_secs(number("BATON_LOAD_LONGEST", 3)),
+        patience: Duration::from_secs(number("BATON_LOAD_PATIENCE", 1700)),
+    };
+    assert!(
+        size.environments * size.deployments > 0,
+        "no load, no proof"
+    );
+    size
+}
+
+fn throw_at(name: &str, place: impl Place) {
+    let (size, place, traffic) = (size(), Arc::new(place), Traffic::default());
+    let played = play::play(size, &place, &traffic);
+    println!("{}", table::table(name, size, &played, &traffic.so_far()));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let chains: Vec<Vec<Entry>> = (0..size.environments)
+        .map(|environment| {
+            runtime.block_on(async {
+                let store = place.open(play::lock(environment)).await.unwrap();
+                store.history(History::FromSeq(1)).await.unwrap()
+            })
+        })
+        .collect();
+    let complaints = judge::judge(size, &played, &chains);
+    assert!(complaints.is_empty(), "{name}: {complaints:#?}");
+}
+
+#[test]
+fn all_that_is_thrown_at_a_store_in_memory_ends_once_and_in_order() {
+    throw_at("memory", InMemory::default());
+}
+
+#[test]
+fn all_that_is_thrown_at_a_repository_on_disk_ends_once_and_in_order() {
+    throw_at("git on disk", Git::on_disk());
+}
+
+#[test]
+fn all_that_is_thrown_at_a_repository_over_http_ends_once_and_in_order() {
+    throw_at("git over HTTP", Git::over_http());
+}
