@@ -2,7 +2,8 @@
 //!
 //! Responsible for: connection strings as libpq reads them (its section 34.1.1), every host of them tried, TLS as
 //! `sslmode` wants it, telling a server that starts up from one that is away and from one that says no, and one question
-//! with what its answer must be. Not responsible for the store (design §5), which keeps its connections.
+//! with what its answer must be; for whoever keeps a connection, statements with parameters and notifications over it. Not
+//! responsible for the store (design §5), which keeps its connections.
 //!
 //! No error and no `Debug` text holds the password.
 
@@ -13,6 +14,7 @@ mod login;
 mod question;
 mod ready;
 mod settings;
+mod statement;
 mod stream;
 mod tls;
 
@@ -26,6 +28,7 @@ pub use ready::{Ready, ready};
 pub use settings::{
     ChannelBinding, Endpoint, Server, Settings, SettingsError, SslMode, TargetSession,
 };
+pub use statement::Parameter;
 
 use crate::{
     probe::{Answer, Observation, Probe, ProbeFuture},

@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
 };
@@ -16,33 +16,55 @@ use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 
 use super::stream::Stream;
 
-/// How many bytes are read over one connection at most.
+/// How many bytes are read over one connection at most, until more are [granted](Spent::renew).
 pub(super) const MOST: usize = 16 * 1024 * 1024;
 
 /// A connection over which at most [`MOST`] bytes are read.
 pub(super) struct Bounded {
     stream: Stream,
-    left: usize,
     spent: Spent,
 }
 
 /// Tells whether a connection ended because it was read as far as it may be. tokio-postgres tells the reason of a broken
 /// connection to nobody who asks over it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Spent(Arc<AtomicBool>);
+#[derive(Clone, Debug)]
+pub(super) struct Spent(Arc<Budget>);
+
+#[derive(Debug)]
+struct Budget {
+    left: AtomicUsize,
+    exceeded: AtomicBool,
+}
 
 impl Spent {
     pub(super) fn is_so(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.exceeded.load(Ordering::Relaxed)
+    }
+
+    /// Lets another [`MOST`] bytes be read: the next answer has a bound of its own.
+    pub(super) fn renew(&self) {
+        self.0.left.store(MOST, Ordering::Relaxed);
+    }
+
+    /// Whether `read` further bytes are within the bound.
+    fn takes(&self, read: usize) -> bool {
+        let left = self.0.left.load(Ordering::Relaxed).checked_sub(read);
+        self.0.left.store(left.unwrap_or(0), Ordering::Relaxed);
+        if left.is_none() {
+            self.0.exceeded.store(true, Ordering::Relaxed);
+        }
+        left.is_some()
     }
 }
 
 impl Bounded {
     pub(super) fn new(stream: Stream) -> (Bounded, Spent) {
-        let spent = Spent::default();
+        let spent = Spent(Arc::new(Budget {
+            left: AtomicUsize::new(MOST),
+            exceeded: AtomicBool::new(false),
+        }));
         let bounded = Bounded {
             stream,
-            left: MOST,
             spent: spent.clone(),
         };
         (bounded, spent)
@@ -59,12 +81,8 @@ impl AsyncRead for Bounded {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut this.stream).poll_read(context, buffer);
         let read = buffer.filled().len() - before;
-        match this.left.checked_sub(read) {
-            Some(left) => this.left = left,
-            None => {
-                this.spent.0.store(true, Ordering::Relaxed);
-                return Poll::Ready(Err(io::ErrorKind::FileTooLarge.into()));
-            }
+        if !this.spent.takes(read) {
+            return Poll::Ready(Err(io::ErrorKind::FileTooLarge.into()));
         }
         polled
     }

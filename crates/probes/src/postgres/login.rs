@@ -1,13 +1,14 @@
 //! Logging in, and asking.
 
-use std::error::Error as _;
+use std::{error::Error as _, future::poll_fn};
 
 use tokio::{
+    sync::watch,
     task::JoinHandle,
     time::{Duration, Instant, timeout_at},
 };
 use tokio_postgres::{
-    Client, Config, Error, SimpleQueryMessage,
+    AsyncMessage, Client, Config, Connection, Error, SimpleQueryMessage,
     config::{self, SslNegotiation},
 };
 
@@ -25,7 +26,8 @@ use crate::resolver::Resolver;
 pub struct Session {
     pub(super) client: Client,
     server: String,
-    spent: Spent,
+    pub(super) spent: Spent,
+    pub(super) notified: watch::Receiver<u64>,
     carrier: Carrier,
 }
 
@@ -127,18 +129,32 @@ async fn enter(
             });
         }
     };
+    let (told, notified) = watch::channel(0);
     let session = Session {
         client,
         server: name,
+        carrier: Carrier(tokio::spawn(carry(connection, told, spent.clone()))),
         spent,
-        carrier: Carrier(tokio::spawn(async move {
-            // Its error comes out at the question that it breaks.
-            let _ended = connection.await;
-        })),
+        notified,
     };
     session.value("SELECT 1", deadline).await?;
     session.is(wanted, deadline).await?;
     Ok(session)
+}
+
+/// Reads and writes until nobody wants it any more or the connection breaks; its error comes out at the question that it
+/// breaks.
+async fn carry(
+    mut connection: Connection<Bounded, Bounded>,
+    told: watch::Sender<u64>,
+    spent: Spent,
+) {
+    while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+        if let AsyncMessage::Notification(_) = message {
+            spent.renew();
+            told.send_modify(|notifications| *notifications += 1);
+        }
+    }
 }
 
 fn config(settings: &Settings, stream: &Stream) -> Config {
