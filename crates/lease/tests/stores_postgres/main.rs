@@ -1,0 +1,8 @@
+//! The PostgreSQL store against real servers, and against everything that goes wrong between.
+
+// What a test's own steps cannot do is the test's failure.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod conformance;
+mod making;
+mod places;
