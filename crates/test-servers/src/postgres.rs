@@ -164,6 +164,11 @@ impl Postgres {
         self.launch("ready to accept connections");
     }
 
+    /// Lets a standby take writes from now on, as when its primary is lost; returns when it does.
+    pub fn promote(&self) {
+        run(command("pg_ctl").args(["promote", "--pgdata"]).arg(&self.data));
+    }
+
     /// The processes that live in its folder.
     fn processes(&self) -> Vec<PathBuf> {
         fs::read_dir("/proc")
@@ -233,14 +238,14 @@ fn run(command: &mut Command) {
     );
 }
 
-fn as_owner(path: &Path) {
+pub(crate) fn as_owner(path: &Path) {
     if let Some(user) = owner() {
         let (uid, gid) = (user.uid.as_raw(), user.gid.as_raw());
         chown(path, Some(uid), Some(gid)).expect("another owner");
     }
 }
 
-fn owner() -> Option<User> {
+pub(crate) fn owner() -> Option<User> {
     geteuid().is_root().then(|| {
         User::from_name("postgres")
             .expect("the list of users")
