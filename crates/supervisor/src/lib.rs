@@ -20,6 +20,9 @@
 //! process dies with them; when both are stopped, the tree dies as soon as one of them runs again.
 
 pub mod boottime;
+pub mod fork;
+pub mod process;
+pub mod reap;
 pub mod signals;
 
 mod cgroup;
@@ -28,8 +31,6 @@ mod error;
 mod event;
 mod guard;
 mod output;
-mod process;
-mod reap;
 mod supervisor;
 mod tail;
 mod takeover;

@@ -13,24 +13,45 @@ use nix::sys::signal::Signal;
 
 /// One process (thread group), from `/proc/<pid>/stat` (proc_pid_stat(5)).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Process {
-    pub(crate) pid: i32,
-    pub(crate) parent: i32,
-    pub(crate) session: i32,
+pub struct Process {
+    /// Its number in this pid namespace.
+    pub pid: i32,
+    /// The number of its parent; 0 where that is outside this pid namespace.
+    pub parent: i32,
+    /// The session it belongs to: the pid of the process that began it.
+    pub session: i32,
     /// `Z` for a zombie. A zombie may still have running threads, so it is signalled like any other.
-    pub(crate) state: char,
+    pub state: char,
     /// Ticks since boot when it started: with the pid, its identity.
-    pub(crate) started: u64,
-    pub(crate) name: String,
+    pub started: u64,
+    /// The name of its program, cut by the kernel to 15 bytes.
+    pub name: String,
 }
 
 impl Process {
-    pub(crate) fn is_zombie(&self) -> bool {
+    /// Whether its main thread has ended.
+    pub fn is_zombie(&self) -> bool {
         self.state == 'Z' || self.state == 'X'
     }
 
+    /// Whether nothing of it can run any more: gone, or a zombie without another thread.
+    pub fn is_over(&self) -> bool {
+        let Some(now) = Self::read(self.pid).filter(|now| now.started == self.started) else {
+            return true;
+        };
+        now.is_zombie()
+            && fs::read_dir(format!("/proc/{}/task", self.pid))
+                .is_ok_and(|threads| threads.count() <= 1)
+    }
+
+    /// A descriptor that becomes readable when it ends (pidfd_open(2)); `None` where the kernel gives none. The caller
+    /// reads the process anew after this, to see that the pid was not another's by then.
+    pub fn pidfd(&self) -> Option<OwnedFd> {
+        pidfd_open(self.pid).ok()
+    }
+
     /// Reads one process; `None` when it is gone.
-    pub(crate) fn read(pid: i32) -> Option<Self> {
+    pub fn read(pid: i32) -> Option<Self> {
         Self::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
     }
 
@@ -55,7 +76,10 @@ impl Process {
     ///
     /// Pids are reused; the descriptor pins the process, and the start time read after that proves that it is the one
     /// that was seen.
-    pub(crate) fn signal(&self, signal: Signal) -> Result<(), Errno> {
+    ///
+    /// # Errors
+    /// `EPERM` where this process may not signal it.
+    pub fn signal(&self, signal: Signal) -> Result<(), Errno> {
         let pidfd = match pidfd_open(self.pid) {
             Ok(pidfd) => Some(pidfd),
             Err(Errno::ESRCH) => return Ok(()),
@@ -77,7 +101,10 @@ impl Process {
 }
 
 /// All processes of this pid namespace.
-pub(crate) fn scan() -> io::Result<Vec<Process>> {
+///
+/// # Errors
+/// Where `/proc` cannot be read.
+pub fn scan() -> io::Result<Vec<Process>> {
     let mut processes = Vec::new();
     for entry in fs::read_dir("/proc")? {
         let name = entry?.file_name();
@@ -92,7 +119,7 @@ pub(crate) fn scan() -> io::Result<Vec<Process>> {
 
 /// Those of `all` that descend from `root` (itself left out), parents before children. Where `pass_over` says so, a
 /// process is left out together with everything below it.
-pub(crate) fn descendants(
+pub fn descendants(
     all: &[Process],
     root: i32,
     pass_over: impl Fn(&Process) -> bool,

@@ -10,7 +10,7 @@ use nix::libc;
 
 /// What there was to collect.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Reaped {
+pub enum Reaped {
     /// This child ended and is gone.
     Child(i32, ExitStatus),
     /// There are children, and none of them has ended.
@@ -21,7 +21,7 @@ pub(crate) enum Reaped {
 }
 
 /// Collects any child of this process. Only for a process that starts nothing whose status another part awaits.
-pub(crate) fn any() -> Reaped {
+pub fn any() -> Reaped {
     wait(-1)
 }
 

@@ -1,0 +1,217 @@
+//! Ends an earlier guarded command and proves it dead, before anything newer happens.
+//!
+//! The proof. Everything that the command starts descends from its keeper, a subreaper, for as long as the keeper lives
+//! (prctl(2)). So the keeper is **stopped** first: it can neither start the command after we looked, nor be replaced by
+//! init as the parent of orphans. Then all below it is killed until two looks in a row find nothing that can run. The keeper
+//! is killed last: below it is nobody left who could become an orphan.
+//!
+//! Where the keeper is gone already, killed together with its guard, what may be left is found by the mark that every
+//! process of the tree has in its environment, and by the session that the keeper led.
+//!
+//! Not responsible for what a process did through others: a service manager, a container's daemon.
+
+use std::{
+    collections::HashSet,
+    fs,
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use nix::{errno::Errno, sys::signal::Signal};
+use supervisor::process::{self, Process};
+
+use crate::{
+    error::{GuardError, Survival},
+    state::{Place, Running},
+};
+
+/// The variable that marks every process of a guarded command.
+pub(crate) const MARK: &str = "BATON_FENCE_MARK";
+/// How long a process may take to obey SIGSTOP or SIGKILL before it counts as one that does not.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two looks.
+const RETRY: Duration = Duration::from_millis(2);
+
+/// The keeper, where it lives.
+pub(crate) fn keeper(running: &Running) -> Option<Process> {
+    Process::read(running.keeper).filter(|p| p.started == running.started && !p.is_over())
+}
+
+/// Ends what `running` records. On success nothing of it can act any more.
+///
+/// # Errors
+/// Where that cannot be proven; what could be killed was killed, and the state is as it was.
+pub(crate) fn end(running: &Running, here: &Place) -> Result<(), GuardError> {
+    let not_proven = |why| GuardError::NotProvenDead {
+        step: running.step.clone(),
+        token: running.token,
+        why,
+    };
+    if !running.place.is_visible(here).map_err(not_proven)? {
+        return Ok(());
+    }
+    let ended = keeper(running)
+        .map_or(Ok(()), |keeper| {
+            while_stopped(&keeper, || end_below(keeper.pid, running.started))?;
+            repeat(|| Some(vec![keeper.clone()]))
+        })
+        .and_then(|()| match guard(running) {
+            // Orphans of a keeper that was killed came to it. It lives on, to tell its caller.
+            Some(guard) => {
+                while_stopped(&guard, || end_below(guard.pid, running.started))?;
+                send(&guard, Signal::SIGCONT)
+            }
+            None => Ok(()),
+        })
+        .and_then(|()| end_marked(running));
+    ended.map_err(not_proven)
+}
+
+fn guard(running: &Running) -> Option<Process> {
+    Process::read(running.guard).filter(|p| p.started == running.guard_started && !p.is_over())
+}
+
+/// Kills all below `root` that is not older than the keeper: what a guard was the parent of before is not the command's.
+pub(crate) fn end_below(root: i32, since: u64) -> Result<(), Survival> {
+    repeat(|| {
+        let all = process::scan().ok()?;
+        let below = process::descendants(&all, root, |p| p.started < since);
+        Some(below.into_iter().cloned().collect())
+    })
+}
+
+/// Does it while `process` is stopped. It stays so, unless this fails: then it goes on and collects what was killed.
+fn while_stopped(
+    process: &Process,
+    act: impl FnOnce() -> Result<(), Survival>,
+) -> Result<(), Survival> {
+    let done = stop(process).and_then(|()| act());
+    if done.is_err() {
+        // The state still names it.
+        let _sent = process.signal(Signal::SIGCONT);
+    }
+    done
+}
+
+/// Stops the keeper: once it is seen stopped, it starts nothing.
+fn stop(keeper: &Process) -> Result<(), Survival> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        send(keeper, Signal::SIGSTOP)?;
+        match Process::read(keeper.pid) {
+            Some(now) if now.started == keeper.started && !matches!(now.state, 'T' | 't') => {
+                if now.is_over() {
+                    return Ok(());
+                }
+            }
+            _ => return Ok(()),
+        }
+        if Instant::now() >= deadline {
+            return Err(unkillable(keeper));
+        }
+        sleep(RETRY);
+    }
+}
+
+/// Ends what has the mark or is in the session, and what descends from those.
+fn end_marked(running: &Running) -> Result<(), Survival> {
+    let mark = format!("{MARK}={}", running.mark);
+    let own = std::process::id().cast_signed();
+    let mut suspect = None;
+    repeat(|| {
+        let all = process::scan().ok()?;
+        // Nothing that is older than the keeper can be of its tree.
+        let younger = |p: &&Process| p.pid != own && p.started >= running.started && !p.is_over();
+        let marked: Vec<&Process> = all
+            .iter()
+            .filter(younger)
+            .filter(|p| has_mark(p, &mark))
+            .collect();
+        suspect = all
+            .iter()
+            .filter(younger)
+            .find(|p| is_suspect(p, running, &all) && !has_mark(p, &mark))
+            .cloned();
+        let below = marked
+            .iter()
+            .flat_map(|p| process::descendants(&all, p.pid, |p| p.pid == own));
+        Some(marked.iter().copied().chain(below).cloned().collect())
+    })?;
+    match suspect {
+        None => Ok(()),
+        Some(Process { pid, name, .. }) => Err(Survival::Suspect { pid, name }),
+    }
+}
+
+/// Whether it is in the keeper's session. The session's number is not given to another for as long as it has a member;
+/// where its leader lives and is not the keeper, it has been given to another.
+fn is_suspect(process: &Process, running: &Running, all: &[Process]) -> bool {
+    process.session == running.keeper
+        && all
+            .iter()
+            .find(|p| p.pid == running.keeper)
+            .is_none_or(|leader| leader.started == running.started)
+}
+
+fn has_mark(process: &Process, mark: &str) -> bool {
+    // Unreadable is another user's, whom the mark cannot show: then only its parents and its session can.
+    fs::read(format!("/proc/{}/environ", process.pid))
+        .is_ok_and(|all| all.split(|byte| *byte == 0).any(|v| v == mark.as_bytes()))
+}
+
+/// Kills what `find` finds until it finds nothing that can run, twice in a row: `/proc` is not read in one instant, and a
+/// process could start another behind the reader's back and end before the reader comes to it.
+fn repeat(mut find: impl FnMut() -> Option<Vec<Process>>) -> Result<(), Survival> {
+    let mut deadline = Instant::now() + PATIENCE;
+    let mut seen: HashSet<(i32, u64)> = HashSet::new();
+    let mut clean = 0;
+    loop {
+        let found = find();
+        let left: Vec<&Process> = found.iter().flatten().filter(|p| !p.is_over()).collect();
+        for process in &left {
+            // A tree that goes on forking is not one that hangs.
+            if seen.insert((process.pid, process.started)) {
+                deadline = Instant::now() + PATIENCE;
+            }
+            send(process, Signal::SIGKILL)?;
+        }
+        clean = if found.is_some() && left.is_empty() {
+            clean + 1
+        } else {
+            0
+        };
+        if clean >= 2 {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(left.first().map_or(
+                Survival::Unkillable {
+                    pid: 0,
+                    name: "/proc cannot be read".into(),
+                },
+                |process| unkillable(process),
+            ));
+        }
+        if clean == 0 {
+            sleep(RETRY);
+        }
+    }
+}
+
+fn send(process: &Process, signal: Signal) -> Result<(), Survival> {
+    match process.signal(signal) {
+        Err(Errno::EPERM) => Err(Survival::Denied {
+            pid: process.pid,
+            name: process.name.clone(),
+        }),
+        // Whatever else fails shows when it goes on.
+        _ => Ok(()),
+    }
+}
+
+fn unkillable(process: &Process) -> Survival {
+    Survival::Unkillable {
+        pid: process.pid,
+        name: process.name.clone(),
+    }
+}

@@ -1,0 +1,269 @@
+//! The state file on disk, and the lock beside it.
+//!
+//! Responsible for: one writer at a time, a change that is whole or not there after a crash, and never writing through
+//! something that is not the state. Not responsible for what the state says.
+
+use std::{
+    fs::{self, File, OpenOptions, Permissions, TryLockError},
+    io::{self, Read, Write},
+    os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use nix::libc::{O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK};
+
+use crate::{
+    error::GuardError,
+    state::{State, Unreadable},
+};
+
+/// How long a guard waits for another that holds the lock: many times what one needs, ending a tree included.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two tries.
+const RETRY: Duration = Duration::from_millis(5);
+/// No state is larger; a file that is cannot be ours.
+const LARGEST: u64 = 4 * 1024 * 1024;
+/// What the lock file holds once a state was written: then a state that is gone is no new target.
+const WRITTEN: &[u8] = b"a state was written\n";
+
+/// Where the state is.
+#[derive(Clone, Debug)]
+pub(crate) struct StateFile {
+    path: PathBuf,
+    folder: PathBuf,
+}
+
+/// The right to change the state. It is given up by [`Lock::release`], or by the end of every process that holds it.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    file: File,
+}
+
+impl StateFile {
+    /// The state at `path`, whose folder must be there.
+    pub(crate) fn at(path: &Path) -> StateFile {
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        StateFile {
+            path: path.to_owned(),
+            folder,
+        }
+    }
+
+    fn beside(&self, ending: &str) -> PathBuf {
+        let mut name = self.path.file_name().unwrap_or_default().to_owned();
+        name.push(ending);
+        self.folder.join(name)
+    }
+
+    /// Waits for the lock. It is a file of its own, made once and never replaced: the state is replaced at every write,
+    /// and a lock on it would be a lock on a file that is gone.
+    pub(crate) fn lock(&self) -> Result<Lock, GuardError> {
+        // Before anything is made beside it.
+        self.check_kind()?;
+        let path = self.beside(".lock");
+        let failed = |what, source| file_error(what, &path, source);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                // The command must not inherit it: it would hold the lock for as long as it runs.
+                .custom_flags(O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
+                .open(&path)
+                .map_err(|source| failed("open the lock", source))?;
+            match file.try_lock() {
+                Ok(()) => {
+                    // Another file may stand there by now, where somebody removed ours: then this lock binds nobody.
+                    let ours = file.metadata().map_err(|e| failed("look at the lock", e))?;
+                    let there = fs::symlink_metadata(&path);
+                    if there.is_ok_and(|t| t.dev() == ours.dev() && t.ino() == ours.ino()) {
+                        return Ok(Lock { file });
+                    }
+                }
+                Err(TryLockError::WouldBlock) => {
+                    if Instant::now() >= deadline {
+                        return Err(GuardError::Locked {
+                            holder: holder(&file),
+                            path,
+                            seconds: PATIENCE.as_secs(),
+                        });
+                    }
+                    std::thread::sleep(RETRY);
+                }
+                Err(TryLockError::Error(source)) => return Err(failed("lock", source)),
+            }
+        }
+    }
+
+    /// The state; `None` where there is no file. Needs no lock: a write replaces the file whole.
+    pub(crate) fn look(&self) -> Result<Option<State>, GuardError> {
+        self.check_kind()?;
+        let failed = |source| file_error("read the state", &self.path, source);
+        let opened = OpenOptions::new()
+            .read(true)
+            .custom_flags(O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
+            .open(&self.path);
+        let file = match opened {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        let mut bytes = Vec::new();
+        file.take(LARGEST + 1)
+            .read_to_end(&mut bytes)
+            .map_err(failed)?;
+        let corrupt = |why: String| GuardError::Corrupt {
+            path: self.path.clone(),
+            why,
+        };
+        if u64::try_from(bytes.len()).is_ok_and(|length| length > LARGEST) {
+            return Err(corrupt("it is larger than any state".into()));
+        }
+        State::parse(&bytes).map(Some).map_err(|why| match why {
+            Unreadable::NewerSchema(schema) => GuardError::NewerSchema {
+                path: self.path.clone(),
+                schema,
+            },
+            why => corrupt(why.to_string()),
+        })
+    }
+
+    /// The state under the lock; a new one where this target never had any.
+    pub(crate) fn read(&self, lock: &Lock) -> Result<State, GuardError> {
+        match self.look()? {
+            Some(state) => Ok(state),
+            None if lock.knows_a_state()? => Err(GuardError::Gone {
+                path: self.path.clone(),
+            }),
+            None => Ok(State::new()),
+        }
+    }
+
+    /// Replaces the state: afterwards it is on the disk, whole, whatever happens to this host.
+    pub(crate) fn write(&self, lock: &Lock, state: &State) -> Result<(), GuardError> {
+        let new = self.beside(".new");
+        let text = state
+            .text()
+            .map_err(|error| file_error("write", &new, error.into()))?;
+        // Of a guard that was killed while it wrote.
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(file_error("replace", &new, error));
+            }
+            _ => {}
+        }
+        let written = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o644)
+            .custom_flags(O_NOFOLLOW | O_CLOEXEC)
+            .open(&new)
+            .and_then(|mut file| {
+                // Whatever the umask says: others may read what the target is at.
+                file.set_permissions(Permissions::from_mode(0o644))?;
+                file.write_all(text.as_bytes())?;
+                file.sync_all()
+            });
+        if let Err(error) = written {
+            let _left = fs::remove_file(&new);
+            return Err(file_error("write", &new, error));
+        }
+        fs::rename(&new, &self.path).map_err(|error| file_error("replace", &self.path, error))?;
+        // The new name is on the disk only once the folder is.
+        File::open(&self.folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(|error| file_error("write to the disk the folder", &self.folder, error))?;
+        lock.remember_a_state()
+            .map_err(|error| file_error("write", &self.beside(".lock"), error))
+    }
+
+    /// Refuses what is no regular file. `rename` would replace it, and what reads it elsewhere would see nothing of that.
+    fn check_kind(&self) -> Result<(), GuardError> {
+        let kind = match fs::symlink_metadata(&self.path) {
+            Ok(there) => there.file_type(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(file_error("look at the state", &self.path, error)),
+        };
+        let what = if kind.is_file() {
+            return Ok(());
+        } else if kind.is_symlink() {
+            "a symbolic link"
+        } else if kind.is_dir() {
+            "a folder"
+        } else if kind.is_fifo() {
+            "a named pipe"
+        } else {
+            "no regular file"
+        };
+        Err(GuardError::NotAFile {
+            path: self.path.clone(),
+            what,
+        })
+    }
+}
+
+impl Lock {
+    /// Gives the lock up, for every process that has a copy of it.
+    pub(crate) fn release(self) -> Result<(), GuardError> {
+        self.file.unlock().map_err(|source| GuardError::System {
+            what: "give up the lock",
+            source,
+        })
+    }
+
+    /// Forgets a copy that fork(2) made: the lock stays the other process's.
+    pub(crate) fn forget_copy(self) {
+        drop(self.file);
+    }
+
+    fn knows_a_state(&self) -> Result<bool, GuardError> {
+        let length = self.file.metadata().map_err(|source| GuardError::System {
+            what: "look at the lock",
+            source,
+        })?;
+        Ok(length.len() > 0)
+    }
+
+    fn remember_a_state(&self) -> io::Result<()> {
+        if self.file.metadata()?.len() == 0 {
+            (&self.file).write_all(WRITTEN)?;
+            self.file.sync_all()?;
+        }
+        Ok(())
+    }
+}
+
+fn file_error(what: &'static str, path: &Path, source: io::Error) -> GuardError {
+    GuardError::File {
+        what,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// Who holds the lock, by the kernel's list (proc_locks(5)).
+fn holder(file: &File) -> String {
+    let inode = file.metadata().map_or(0, |there| there.ino()).to_string();
+    let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+    locks
+        .lines()
+        .filter(|line| !line.contains("->"))
+        .find_map(|line| {
+            let mut fields = line.split_ascii_whitespace().skip(4);
+            let pid = fields.next()?;
+            let place = fields.next()?;
+            (place.rsplit(':').next()? == inode).then(|| format!("process {pid}"))
+        })
+        .unwrap_or_else(|| "another process".into())
+}
+
+#[cfg(test)]
+#[path = "file_tests.rs"]
+mod tests;

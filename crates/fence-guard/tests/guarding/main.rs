@@ -1,0 +1,10 @@
+//! The guard as its callers know it: a program, real commands, real signals, a state file on a disk.
+
+mod admission;
+mod ending;
+mod killing;
+mod racing;
+mod refusing;
+mod signals;
+mod steps;
+mod target;

@@ -1,0 +1,183 @@
+//! A target: a folder with the state and a log that guarded commands append to.
+
+use std::{
+    fs,
+    os::unix::process::CommandExt,
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+/// Stands for "hangs".
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct Target {
+    pub folder: tempfile::TempDir,
+}
+
+/// A request with everything set; tests change what they are about.
+#[derive(Clone)]
+pub struct Call {
+    pub token: u64,
+    pub deployment: String,
+    pub version: String,
+    pub step: Option<String>,
+    pub command: Vec<String>,
+}
+
+pub fn call(token: u64, script: &str) -> Call {
+    Call {
+        token,
+        deployment: format!("o/r/{token}/1"),
+        version: format!("v{token}"),
+        step: None,
+        command: ["sh", "-c", script].map(String::from).into(),
+    }
+}
+
+impl Call {
+    pub fn deployment(mut self, id: &str) -> Call {
+        self.deployment = id.into();
+        self
+    }
+
+    pub fn version(mut self, version: &str) -> Call {
+        self.version = version.into();
+        self
+    }
+
+    pub fn step(mut self, name: &str) -> Call {
+        self.step = Some(name.into());
+        self
+    }
+}
+
+impl Target {
+    pub fn new() -> Target {
+        Target {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn guard(&self, call: &Call) -> Command {
+        let mut guard = Command::new(env!("CARGO_BIN_EXE_fence-guard"));
+        guard
+            .arg("--state")
+            .arg(self.path("state.json"))
+            .args(["--token", &call.token.to_string()])
+            .args(["--deployment", &call.deployment])
+            .args(["--version", &call.version])
+            .args(["--runner", "runner-1", "--by", "octocat"])
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null());
+        if let Some(step) = &call.step {
+            guard.args(["--step", step]);
+        }
+        guard.arg("--").args(&call.command);
+        guard
+    }
+
+    /// Runs it to its end.
+    pub fn run(&self, call: &Call) -> Output {
+        self.guard(call).output().unwrap()
+    }
+
+    /// Starts it, in a process group of its own as sshd would; its outputs go to files, as pipes of a test that ended would end it.
+    pub fn start(&self, call: &Call) -> Child {
+        self.guard(call)
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(self.path(&format!("errors-{}", call.token))).unwrap())
+            .process_group(0)
+            .spawn()
+            .unwrap()
+    }
+
+    pub fn errors(&self, token: u64) -> String {
+        fs::read_to_string(self.path(&format!("errors-{token}"))).unwrap()
+    }
+
+    pub fn log(&self) -> Vec<String> {
+        let log = fs::read_to_string(self.path("log")).unwrap_or_default();
+        log.lines().map(String::from).collect()
+    }
+
+    pub fn state(&self) -> Value {
+        serde_json::from_slice(&fs::read(self.path("state.json")).unwrap()).unwrap()
+    }
+
+    pub fn await_line(&self, line: &str) {
+        until(&format!("{line:?} in the log"), || {
+            self.log().iter().any(|l| l == line).then_some(())
+        });
+    }
+
+    pub fn status(&self, more: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_fence-guard"))
+            .arg("--state")
+            .arg(self.path("state.json"))
+            .arg("--status")
+            .args(more)
+            .output()
+            .unwrap()
+    }
+}
+
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "no {what}");
+        sleep(Duration::from_millis(5));
+    }
+}
+
+/// Whether the process can still act.
+pub fn acts(pid: i32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap().starts_with(" Z"))
+}
+
+/// The pid that a command wrote into a file of its target.
+pub fn pid_in(target: &Target, name: &str) -> i32 {
+    until(&format!("pid in {name}"), || {
+        fs::read_to_string(target.path(name))
+            .ok()
+            .filter(|text| text.ends_with('\n'))
+            .and_then(|text| text.trim().parse().ok())
+    })
+}
+
+pub fn kill(pid: i32, signal: nix::sys::signal::Signal) {
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).unwrap();
+}
+
+pub fn end(mut child: Child) -> Option<i32> {
+    until("end of the guard", || child.try_wait().unwrap()).code()
+}
+
+/// Where a token acts after a newer one has acted.
+pub fn overlaps(log: &[String]) -> Vec<String> {
+    let mut newest = 0;
+    let token = |line: &String| -> u64 { line.split(' ').next().unwrap().parse().unwrap() };
+    log.iter()
+        .filter(|line| {
+            let older = token(line) < newest;
+            newest = newest.max(token(line));
+            older
+        })
+        .cloned()
+        .collect()
+}
