@@ -26,7 +26,7 @@ struct Info {
 
 /// What is seen where the cluster is as wanted, or everything that is not.
 pub(super) async fn judge(
-    session: &mut Session<'_>,
+    session: &mut Session,
     wanted: WantedCluster,
 ) -> Result<Result<String, String>, RedisError> {
     let answer = session.call(&["CLUSTER", "INFO"]).await?;

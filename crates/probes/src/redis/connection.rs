@@ -1,6 +1,6 @@
 //! One connection: the way to a server, the login, and questions one after another.
 
-use std::io;
+use std::{fmt, io};
 
 use rustls::pki_types::ServerName;
 use tokio::{
@@ -53,32 +53,88 @@ pub async fn ask(
     }
 }
 
-trait Carrier: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Carrier for T {}
+trait Carrier: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Carrier for T {}
 
-/// A connection that is logged in.
-pub(super) struct Session<'a> {
-    settings: &'a Settings,
+/// A connection. Answers come in the order of the questions: one whose question was given up half way is of no use any
+/// more, and must be dropped.
+pub struct Session {
+    settings: Settings,
     stream: Box<dyn Carrier>,
     /// What has come and is not read yet.
     come: Vec<u8>,
     deadline: Instant,
+    /// The most bytes that one answer may have.
+    longest: usize,
 }
 
-impl<'a> Session<'a> {
-    /// Connects, logs in where there is a password, and chooses the database.
-    pub(super) async fn open(
+/// Shows the server alone.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("server", &self.server())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Connects, and neither logs in nor chooses a database: [`Session::login`] are the commands for that. Every answer
+    /// until [`Session::until`] is called is wanted by `deadline`, and no answer may have more than `longest` bytes.
+    ///
+    /// # Errors
+    ///
+    /// See [`RedisError`].
+    pub async fn connect(
         resolver: &Resolver,
-        settings: &'a Settings,
+        settings: &Settings,
         tls: &Connector,
         deadline: Instant,
-    ) -> Result<Session<'a>, RedisError> {
-        let mut session = Session {
-            settings,
+        longest: usize,
+    ) -> Result<Session, RedisError> {
+        Ok(Session {
+            settings: settings.clone(),
             stream: connect(resolver, settings, tls, deadline).await?,
             come: Vec::new(),
             deadline,
-        };
+            longest,
+        })
+    }
+
+    /// The commands that log in and choose the database, for a [`Session::pipeline`]; none where neither is needed. They
+    /// hold the password.
+    pub fn login(&self) -> Vec<Vec<String>> {
+        let Settings {
+            user,
+            password,
+            database,
+            ..
+        } = &self.settings;
+        let mut commands = Vec::new();
+        if let Some(password) = password {
+            let name = Some("AUTH".to_owned());
+            let words = [name, user.clone(), Some(password.clone())];
+            commands.push(words.into_iter().flatten().collect());
+        }
+        if *database != 0 {
+            commands.push(vec!["SELECT".to_owned(), database.to_string()]);
+        }
+        commands
+    }
+
+    /// Wants every further answer by `deadline`.
+    pub fn until(&mut self, deadline: Instant) {
+        self.deadline = deadline;
+    }
+
+    /// Connects, logs in where there is a password, and chooses the database.
+    pub(super) async fn open(
+        resolver: &Resolver,
+        settings: &Settings,
+        tls: &Connector,
+        deadline: Instant,
+    ) -> Result<Session, RedisError> {
+        let longest = resp::LONGEST;
+        let mut session = Session::connect(resolver, settings, tls, deadline, longest).await?;
         match (&settings.user, &settings.password) {
             (Some(user), Some(password)) => session.call(&["AUTH", user, password]).await?,
             (None, Some(password)) => session.call(&["AUTH", password]).await?,
@@ -92,7 +148,7 @@ impl<'a> Session<'a> {
     }
 
     /// The server's name, for errors.
-    pub(super) fn server(&self) -> String {
+    pub fn server(&self) -> String {
         self.settings.endpoint.to_string()
     }
 
@@ -108,33 +164,110 @@ impl<'a> Session<'a> {
     }
 
     /// The answer to one command; an error of the server's is [`RedisError::Refused`].
-    pub(super) async fn call(&mut self, command: &[&str]) -> Result<Value, RedisError> {
+    ///
+    /// # Errors
+    ///
+    /// See [`RedisError`].
+    pub async fn call(&mut self, command: &[&str]) -> Result<Value, RedisError> {
         let name = command.first().copied().unwrap_or_default();
-        let deadline = self.deadline;
-        match timeout_at(deadline, self.exchange(&resp::packed(command))).await {
-            Err(_) => Err(RedisError::TimedOut {
-                server: self.server(),
-                waiting_for: format!("to {}", shown(name)),
-            }),
-            Ok(Err(error)) => Err(error),
-            Ok(Ok(Value::Error { code, message })) => Err(RedisError::Refused {
-                server: self.server(),
-                refusal: self.refusal(name, &code, &message),
-            }),
-            Ok(Ok(value)) => Ok(value),
+        let unsent = self.sent(name, &resp::packed(command)).await?;
+        self.answer(name, unsent).await
+    }
+
+    /// The answers to several commands that are sent at once, in one round trip, one for each; an error of the server's
+    /// to one of them is [`RedisError::Refused`] in its place.
+    ///
+    /// # Errors
+    ///
+    /// Any other error ends the whole. See [`RedisError`].
+    pub async fn pipeline(
+        &mut self,
+        commands: &[Vec<&str>],
+    ) -> Result<Vec<Result<Value, RedisError>>, RedisError> {
+        let packed: Vec<u8> = commands.iter().flat_map(|one| resp::packed(one)).collect();
+        let name_of = |command: &Vec<&str>| command.first().map_or("", |name| *name).to_owned();
+        let first = commands.first().map(name_of).unwrap_or_default();
+        let mut unsent = self.sent(&first, &packed).await?;
+        let mut answers = Vec::with_capacity(commands.len());
+        for command in commands {
+            match self.answer(&name_of(command), unsent.take()).await {
+                Err(error) if error.refusal().is_none() => match answers.into_iter().next() {
+                    // Who is refused with a word and then hung up on wants to know the word.
+                    Some(Err(refused)) => return Err(refused),
+                    _ => return Err(error),
+                },
+                answer => answers.push(answer),
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Sends a command whose answer comes by [`Session::pushed`], as `SUBSCRIBE` and what follows it.
+    ///
+    /// # Errors
+    ///
+    /// See [`RedisError`].
+    pub async fn send(&mut self, command: &[&str]) -> Result<(), RedisError> {
+        let name = command.first().copied().unwrap_or_default();
+        match self.sent(name, &resp::packed(command)).await? {
+            None => Ok(()),
+            Some(error) => Err(self.closed(Some(error))),
         }
     }
 
-    async fn exchange(&mut self, command: &[u8]) -> Result<Value, RedisError> {
-        // A server that is full, or refuses strangers, says why and hangs up before it is asked anything: its words may
-        // have come although nothing can be sent any more.
+    /// What the server says next, however long that takes: to a subscriber it speaks unasked. Nothing is lost where the
+    /// future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// See [`RedisError`].
+    pub async fn pushed(&mut self) -> Result<Value, RedisError> {
+        let value = self.next(None).await?;
+        self.accepted("SUBSCRIBE", value)
+    }
+
+    /// Sends. That it cannot be sent is no error yet: a server that is full, or refuses strangers, says why and hangs up
+    /// before it is asked anything, and its words may have come although nothing can be sent any more.
+    async fn sent(&mut self, name: &str, bytes: &[u8]) -> Result<Option<io::Error>, RedisError> {
         let sent = async {
-            self.stream.write_all(command).await?;
+            self.stream.write_all(bytes).await?;
             self.stream.flush().await
         };
-        let unsent = sent.await.err();
+        match timeout_at(self.deadline, sent).await {
+            Ok(sent) => Ok(sent.err()),
+            Err(_) => Err(self.late(name)),
+        }
+    }
+
+    async fn answer(&mut self, name: &str, unsent: Option<io::Error>) -> Result<Value, RedisError> {
+        let deadline = self.deadline;
+        match timeout_at(deadline, self.next(unsent)).await {
+            Err(_) => Err(self.late(name)),
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(value)) => self.accepted(name, value),
+        }
+    }
+
+    fn late(&self, name: &str) -> RedisError {
+        RedisError::TimedOut {
+            server: self.server(),
+            waiting_for: format!("to {}", shown(name)),
+        }
+    }
+
+    fn accepted(&self, name: &str, value: Value) -> Result<Value, RedisError> {
+        match value {
+            Value::Error { code, message } => Err(RedisError::Refused {
+                server: self.server(),
+                refusal: self.refusal(name, &code, &message),
+            }),
+            value => Ok(value),
+        }
+    }
+
+    async fn next(&mut self, unsent: Option<io::Error>) -> Result<Value, RedisError> {
         loop {
-            match resp::parse(&self.come) {
+            match resp::parse(&self.come, self.longest) {
                 Ok(Some((value, length))) => {
                     self.come.drain(..length);
                     return Ok(value);
@@ -260,12 +393,13 @@ mod tests {
         let words = b"-DENIED Redis is running in protected mode.\r\n";
         theirs.write_all(words).await.unwrap();
         drop(theirs);
-        let settings = "redis://h".parse().unwrap();
+        let settings: Settings = "redis://h".parse().unwrap();
         let mut session = Session {
-            settings: &settings,
+            settings,
             stream: Box::new(ours),
             come: Vec::new(),
             deadline: Instant::now() + Duration::from_secs(60),
+            longest: resp::LONGEST,
         };
         let error = session.ping().await.unwrap_err();
         assert_eq!(error.seen(), "DENIED Redis is running in protected mode");

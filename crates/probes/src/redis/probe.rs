@@ -128,7 +128,7 @@ impl RedisProbe {
 }
 
 async fn answered(
-    session: &mut Session<'_>,
+    session: &mut Session,
     question: &Question,
 ) -> Result<Result<String, String>, RedisError> {
     let words: Vec<&str> = question.command.iter().map(String::as_str).collect();

@@ -4,7 +4,7 @@
 //! Written here, since what a gate asks may not be a Redis server at all: no length that a server claims is believed
 //! before its bytes are there, and nothing is kept past [`LONGEST`].
 
-/// The most bytes that one answer may have.
+/// The most bytes that one answer to a gate may have.
 pub(super) const LONGEST: usize = 1 << 20;
 /// The longest line, and so the longest error.
 const LONGEST_LINE: usize = 64 << 10;
@@ -13,15 +13,20 @@ const DEEPEST: usize = 8;
 
 /// One answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Value {
+pub enum Value {
+    /// There is none.
     Nil,
+    /// A whole number.
     Number(i64),
     /// Text of any kind; bytes that are no UTF-8 are replaced.
     Text(String),
+    /// Several, which may be lists themselves.
     List(Vec<Value>),
     /// `-CODE message`.
     Error {
+        /// Its first word.
         code: String,
+        /// The rest of it.
         message: String,
     },
 }
@@ -31,14 +36,16 @@ pub(super) enum Value {
 pub(super) struct Malformed;
 
 impl Value {
-    pub(super) fn text(&self) -> Option<&str> {
+    /// The text, where it is one.
+    pub fn text(&self) -> Option<&str> {
         match self {
             Value::Text(text) => Some(text),
             _ => None,
         }
     }
 
-    pub(super) fn list(&self) -> Option<&[Value]> {
+    /// The list, where it is one.
+    pub fn list(&self) -> Option<&[Value]> {
         match self {
             Value::List(list) => Some(list),
             _ => None,
@@ -57,12 +64,13 @@ pub(super) fn packed(command: &[&str]) -> Vec<u8> {
     bytes
 }
 
-/// The first answer in `bytes` and how many of them it has; nothing where it is not whole yet.
-pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Value, usize)>, Malformed> {
+/// The first answer in `bytes`, of at most about `longest` of them, and how many it has; nothing where it is not whole
+/// yet.
+pub(super) fn parse(bytes: &[u8], longest: usize) -> Result<Option<(Value, usize)>, Malformed> {
     let mut rest = bytes;
-    match value(&mut rest, 0) {
+    match value(&mut rest, 0, longest) {
         Ok(found) => Ok(Some((found, bytes.len() - rest.len()))),
-        Err(Stop::NotWhole) if bytes.len() < LONGEST => Ok(None),
+        Err(Stop::NotWhole) if bytes.len() < longest => Ok(None),
         Err(_) => Err(Malformed),
     }
 }
@@ -72,7 +80,7 @@ enum Stop {
     Malformed,
 }
 
-fn value(rest: &mut &[u8], depth: usize) -> Result<Value, Stop> {
+fn value(rest: &mut &[u8], depth: usize, longest: usize) -> Result<Value, Stop> {
     let Some((&kind, after)) = rest.split_first() else {
         return Err(Stop::NotWhole);
     };
@@ -91,7 +99,7 @@ fn value(rest: &mut &[u8], depth: usize) -> Result<Value, Stop> {
             })
         }
         b':' => line.parse().map(Value::Number).map_err(|_| Stop::Malformed),
-        b'$' => match length(&line)? {
+        b'$' => match length(&line, longest)? {
             None => Ok(Value::Nil),
             Some(length) => {
                 let Some((text, after)) = rest.split_at_checked(length) else {
@@ -107,11 +115,11 @@ fn value(rest: &mut &[u8], depth: usize) -> Result<Value, Stop> {
                 Ok(Value::Text(String::from_utf8_lossy(text).into_owned()))
             }
         },
-        _ => match length(&line)? {
+        _ => match length(&line, longest)? {
             None => Ok(Value::Nil),
             // Grown as they come, not made room for: the number is the server's word.
             Some(count) => (0..count)
-                .map(|_| value(rest, depth + 1))
+                .map(|_| value(rest, depth + 1, longest))
                 .collect::<Result<_, _>>()
                 .map(Value::List),
         },
@@ -131,12 +139,12 @@ fn line(rest: &mut &[u8]) -> Result<String, Stop> {
     }
 }
 
-fn length(line: &str) -> Result<Option<usize>, Stop> {
+fn length(line: &str, longest: usize) -> Result<Option<usize>, Stop> {
     if line == "-1" {
         return Ok(None);
     }
     match line.parse() {
-        Ok(length) if length <= LONGEST => Ok(Some(length)),
+        Ok(length) if length <= longest => Ok(Some(length)),
         _ => Err(Stop::Malformed),
     }
 }
@@ -180,12 +188,16 @@ mod tests {
         for (bytes, wanted) in answers {
             let more = format!("{bytes}+next\r\n");
             assert_eq!(
-                parse(more.as_bytes()),
+                parse(more.as_bytes(), LONGEST),
                 Ok(Some((wanted, bytes.len()))),
                 "{bytes:?}"
             );
             for end in 0..bytes.len() {
-                assert_eq!(parse(&bytes.as_bytes()[..end]), Ok(None), "{bytes:?} {end}");
+                assert_eq!(
+                    parse(&bytes.as_bytes()[..end], LONGEST),
+                    Ok(None),
+                    "{bytes:?} {end}"
+                );
             }
         }
     }
@@ -206,9 +218,13 @@ mod tests {
             &deep,
             &long,
         ] {
-            assert_eq!(parse(bytes.as_bytes()), Err(Malformed), "{bytes:.30}");
+            assert_eq!(
+                parse(bytes.as_bytes(), LONGEST),
+                Err(Malformed),
+                "{bytes:.30}"
+            );
         }
         let many = format!("*1000000\r\n{}", ":1\r\n".repeat(LONGEST / 4));
-        assert_eq!(parse(many.as_bytes()), Err(Malformed));
+        assert_eq!(parse(many.as_bytes(), LONGEST), Err(Malformed));
     }
 }

@@ -46,7 +46,7 @@ impl fmt::Display for Role {
 }
 
 /// Asks a server for its role.
-pub(super) async fn ask(session: &mut Session<'_>) -> Result<Role, RedisError> {
+pub(super) async fn ask(session: &mut Session) -> Result<Role, RedisError> {
     let answer = session.call(&["ROLE"]).await?;
     read(&answer).ok_or_else(|| RedisError::Odd {
         server: session.server(),

@@ -106,7 +106,11 @@ impl SentinelError {
 }
 
 /// The master's settings, as soon as more than half of the sentinels name the same.
-pub(super) async fn master(
+///
+/// # Errors
+///
+/// [`RedisError::Sentinels`].
+pub async fn master(
     resolver: &Resolver,
     sentinels: &Sentinels,
     tls: &Connector,

@@ -96,7 +96,7 @@ impl Settings {
     }
 
     /// These settings for another server: user, password, database and TLS stay.
-    pub(super) fn at(&self, host: String, port: u16) -> Settings {
+    pub fn at(&self, host: String, port: u16) -> Settings {
         Settings {
             endpoint: Endpoint::Tcp {
                 host,

@@ -1,7 +1,7 @@
 //! TLS with a server, and what its failures mean.
 
 use std::{
-    io,
+    fmt, io,
     path::Path,
     sync::{Arc, OnceLock},
 };
@@ -21,7 +21,14 @@ use crate::tls::{Trust, pem as pem_file, refusal};
 /// A connector that is made when it is first needed: reading the system's authorities takes longer than a `PING`. Clones
 /// share it.
 #[derive(Clone, Default)]
-pub(super) struct Connector(Arc<OnceLock<TlsConnector>>);
+pub struct Connector(Arc<OnceLock<TlsConnector>>);
+
+/// Shows nothing of the keys.
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector").finish_non_exhaustive()
+    }
+}
 
 impl Connector {
     /// The connector that `settings` want; always the same settings.

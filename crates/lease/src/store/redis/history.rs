@@ -1,0 +1,67 @@
+//! Reads the chain in pages.
+
+use ledger::Entry;
+
+use super::{
+    layout::{Keys, place},
+    pool::Pool,
+};
+use crate::store::{History, StoreError};
+
+/// How many entries one request brings: some hundred thousand bytes.
+const PAGE: u64 = 250;
+
+/// Entries carry their writers' wall clocks, so the chain is not sorted by time: reading goes on until an entry is this
+/// much older than asked.
+const CLOCK_SKEW_MILLIS: u64 = 3_600_000;
+
+/// The entries of the chain, oldest first. Each page may take the request timeout.
+pub(super) async fn read(
+    pool: &Pool,
+    keys: &Keys,
+    from: History,
+) -> Result<Vec<Entry>, StoreError> {
+    match from {
+        History::FromSeq(seq) => forwards(pool, keys, seq).await,
+        History::Since(at) => {
+            let mut entries = backwards(pool, keys, at.0.saturating_sub(CLOCK_SKEW_MILLIS)).await?;
+            entries.retain(|entry| entry.at >= at);
+            entries.reverse();
+            Ok(entries)
+        }
+    }
+}
+
+async fn forwards(pool: &Pool, keys: &Keys, seq: u64) -> Result<Vec<Entry>, StoreError> {
+    let count = PAGE.to_string();
+    let mut entries: Vec<Entry> = Vec::new();
+    loop {
+        let begin = place(entries.last().map_or(seq, |last| last.seq + 1));
+        let page = ["XRANGE", &keys.ledger, &begin, "+", "COUNT", &count];
+        let page = keys.entries(&pool.ask(&page).await?)?;
+        let is_last = (page.len() as u64) < PAGE;
+        entries.extend(page);
+        if is_last {
+            return Ok(entries);
+        }
+    }
+}
+
+/// Newest first, until one was written before `oldest`.
+async fn backwards(pool: &Pool, keys: &Keys, oldest: u64) -> Result<Vec<Entry>, StoreError> {
+    let count = PAGE.to_string();
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut end = "+".to_owned();
+    loop {
+        let page = ["XREVRANGE", &keys.ledger, &end, "-", "COUNT", &count];
+        let page = keys.entries(&pool.ask(&page).await?)?;
+        let is_last = (page.len() as u64) < PAGE;
+        entries.extend(page);
+        match entries.last() {
+            Some(last) if !is_last && last.seq > 1 && last.at.0 >= oldest => {
+                end = place(last.seq - 1);
+            }
+            _ => return Ok(entries),
+        }
+    }
+}
