@@ -147,13 +147,28 @@ pub(crate) fn a_pair(seed: u64, plans: [Plan; 2], faults: &[(u64, Fault)]) -> Wo
     a_pair_with(seed, plans, faults, |_| {})
 }
 
+/// [`a_pair`] over a store that tells of changes.
+pub(crate) fn a_told_pair(seed: u64, plans: [Plan; 2], faults: &[(u64, Fault)]) -> World {
+    let world = World::new(seed, Timing::NOTIFIED, CALM);
+    pair_in(world, plans, faults, |_| {})
+}
+
 pub(crate) fn a_pair_with(
     seed: u64,
     plans: [Plan; 2],
     faults: &[(u64, Fault)],
     adjust: impl Fn(&mut CandidateConfig),
 ) -> World {
-    let mut world = World::new(seed, Timing::GIT, CALM);
+    let world = World::new(seed, Timing::GIT, CALM);
+    pair_in(world, plans, faults, adjust)
+}
+
+fn pair_in(
+    mut world: World,
+    plans: [Plan; 2],
+    faults: &[(u64, Fault)],
+    adjust: impl Fn(&mut CandidateConfig),
+) -> World {
     for (number, plan) in (1..).zip(plans) {
         let mut config = candidate(1, number, 2);
         adjust(&mut config);

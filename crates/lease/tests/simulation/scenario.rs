@@ -7,8 +7,8 @@ use ledger::{Event, FailureReason, Outcome, PreflightResult, TakeoverReason};
 
 use crate::{
     cast::{
-        CALM, SECOND, a_pair, a_pair_with, attempts, candidate, count, end, fails, secs, takeovers,
-        the_end, watcher, works,
+        CALM, SECOND, a_pair, a_pair_with, a_told_pair, attempts, candidate, count, end, fails,
+        secs, takeovers, the_end, watcher, works,
     },
     faults::Fault,
     host::{Gates, Plan},
@@ -44,6 +44,17 @@ fn a_killed_primary_is_followed_within_28_seconds() {
         assert_eq!(end(&world), (Outcome::Succeeded, None));
         let after = world.starts[1].0.saturating_sub(secs(40));
         assert!(after <= secs(28), "seed {seed}: {after:?}");
+    }
+}
+
+#[test]
+fn where_the_store_tells_of_changes_a_killed_primary_is_followed_within_10_seconds() {
+    for seed in 0..40 {
+        let world = a_told_pair(seed, [works(90), works(90)], &[(40, Fault::Crash(0))]);
+        assert_eq!(takeovers(&world), [TakeoverReason::PrimaryUnreachable]);
+        assert_eq!(end(&world), (Outcome::Succeeded, None));
+        let after = world.starts[1].0.saturating_sub(secs(40));
+        assert!(after <= secs(10), "seed {seed}: {after:?}");
     }
 }
 

@@ -29,16 +29,20 @@ struct Shared {
     roles: u64,
 }
 
-fn anything(seed: u64, logging: bool) -> World {
+fn anything(seed: u64, timing: Timing, logging: bool) -> World {
     let mut dice = Dice::new(seed ^ 0x5EED);
     let weather = Weather {
-        slowest: [200, 1000, 2000][dice.below(3) as usize],
+        slowest: if timing == Timing::NOTIFIED {
+            [50, 250, 500]
+        } else {
+            [200, 1000, 2000]
+        }[dice.below(3) as usize],
         lost_percent: [0, 2, 10][dice.below(3) as usize],
         late_percent: [0, 2, 8][dice.below(3) as usize],
         latest: [9_000, 40_000][dice.below(2) as usize],
         torn_percent: [0, 20, 60][dice.below(3) as usize],
     };
-    let mut world = World::new(seed, Timing::GIT, weather);
+    let mut world = World::new(seed, timing, weather);
     world.logging = logging;
     let two_workflows = dice.chance(30);
     let mut begin = Duration::ZERO;
@@ -217,9 +221,9 @@ fn preflights(world: &mut World, seed: u64) {
     }
 }
 
-fn judge(seed: u64) {
-    if !anything(seed, false).problems.is_empty() {
-        let world = anything(seed, true);
+fn judge(seed: u64, timing: Timing) {
+    if !anything(seed, timing, false).problems.is_empty() {
+        let world = anything(seed, timing, true);
         panic!(
             "replay with BATON_SIM_SEED={seed}: {:?}\n{}",
             world.problems,
@@ -230,10 +234,19 @@ fn judge(seed: u64) {
 
 #[test]
 fn seeded_fault_scripts_keep_every_promise() {
+    play(Timing::GIT);
+}
+
+#[test]
+fn seeded_fault_scripts_keep_every_promise_where_the_store_tells_of_changes() {
+    play(Timing::NOTIFIED);
+}
+
+fn play(timing: Timing) {
     if let Ok(seed) = std::env::var("BATON_SIM_SEED") {
         let seed = seed.parse().unwrap();
-        eprintln!("{}", anything(seed, true).log.join("\n"));
-        return judge(seed);
+        eprintln!("{}", anything(seed, timing, true).log.join("\n"));
+        return judge(seed, timing);
     }
     let number = |name, default| {
         std::env::var(name)
@@ -244,7 +257,7 @@ fn seeded_fault_scripts_keep_every_promise() {
     let first: u64 = number("BATON_SIM_FIRST", 0);
     let seeds: u64 = number("BATON_SIM_SEEDS", 1_000);
     for seed in first..first + seeds {
-        judge(seed);
+        judge(seed, timing);
     }
 }
 
@@ -337,7 +350,7 @@ fn keeps_to_the_pace(reads: &[Duration], heartbeats: &[Duration]) {
 fn random_runs_bring_up_every_end_that_a_preflight_can_have() {
     let mut seen = [0_usize; 6];
     for seed in 0..150 {
-        let world = anything(seed, false);
+        let world = anything(seed, Timing::GIT, false);
         for host in &world.hosts {
             if let Actor::Appender(actor) = &host.actor {
                 let kind = match actor.end() {

@@ -143,9 +143,10 @@ impl World {
     pub(crate) fn add_candidate(
         &mut self,
         at: Duration,
-        config: CandidateConfig,
+        mut config: CandidateConfig,
         plan: Plan,
     ) -> usize {
+        config.policy.timing = self.timing;
         let name = format!("{}#{}", config.deployment.id, config.me.candidate);
         let deployment = config.deployment.id.clone();
         let actor = Actor::Candidate(Box::new(Candidate::new(config.clone())));
@@ -155,7 +156,9 @@ impl World {
         index
     }
 
-    pub(crate) fn add_watcher(&mut self, at: Duration, config: WatcherConfig) -> usize {
+    pub(crate) fn add_watcher(&mut self, at: Duration, mut config: WatcherConfig) -> usize {
+        config.poll = self.timing.poll;
+        config.resend_after = self.timing.resend_after;
         let name = format!("{}#verdict", config.deployment.id);
         let deployment = config.deployment.id.clone();
         let actor = Actor::Watcher(Box::new(Watcher::new(config)));
