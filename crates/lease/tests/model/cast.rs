@@ -1,0 +1,177 @@
+//! Who plays: candidates, verdicts, people and their plans, with short times, so that paths are short.
+
+use std::time::Duration;
+
+use lease::{
+    LockName, OnPrimaryLost, Policy, Timing,
+    protocol::{CandidateConfig, PersonConfig, Request, Rerun, Task, WatcherConfig},
+};
+use ledger::{AttemptOutcome, Deployment, Party, Role};
+
+use crate::{
+    clock::{Clock, Millis},
+    scenario::{Fate, Member, Part, Plan, Scenario},
+    world::World,
+};
+
+pub(crate) const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+pub(crate) fn deployment(run: u64) -> Deployment {
+    Deployment {
+        id: format!("o/r/{run}/1"),
+        run: format!("o/r/{run}"),
+        workflow: "deploy.yml".to_owned(),
+        git_ref: "refs/heads/main".to_owned(),
+        run_number: run,
+        run_attempt: 1,
+        version: format!("v{run}"),
+        trigger: "push".to_owned(),
+        ..Deployment::default()
+    }
+}
+
+pub(crate) fn candidate(timing: Timing, run: u64, number: u32, candidates: u32) -> CandidateConfig {
+    CandidateConfig {
+        lock: LockName::new("o/r/production").unwrap(),
+        deployment: deployment(run),
+        me: Party {
+            candidate: number,
+            role: if number == 1 {
+                Role::Primary
+            } else {
+                Role::Secondary
+            },
+            runner: format!("runner-{number}"),
+            ..Party::default()
+        },
+        instance: format!("{run}-{number}"),
+        candidates,
+        attempts: 1,
+        attempt_timeout: secs(60),
+        retry_wait: secs(3),
+        timeout: secs(120),
+        primary_grace: secs(5),
+        queue_timeout: secs(100),
+        policy: Policy {
+            on_primary_lost: OnPrimaryLost::Takeover,
+            gates_deadline: secs(20),
+            pickup_timeout: secs(30),
+            timing,
+        },
+        await_gates: false,
+        on_failure: false,
+        allow_older: false,
+        rerun: Rerun::First,
+        task: Task::Deploy,
+    }
+}
+
+pub(crate) fn clock(who: u64, rate: u64) -> Clock {
+    Clock {
+        rate,
+        offset: secs(10_000 * (who + 1)),
+    }
+}
+
+pub(crate) fn works(takes: Millis) -> Plan {
+    Plan {
+        takes,
+        outcome: AttemptOutcome::Succeeded,
+        gates: None,
+    }
+}
+
+pub(crate) fn fails(takes: Millis) -> Plan {
+    Plan {
+        outcome: AttemptOutcome::ExitCode,
+        ..works(takes)
+    }
+}
+
+impl Scenario {
+    /// A world in which nothing goes wrong yet, with nobody in it.
+    pub(crate) fn new(name: &'static str, timing: Timing) -> Self {
+        Scenario {
+            name,
+            timing,
+            cast: Vec::new(),
+            reads: vec![Fate::Fast],
+            swaps: vec![Fate::Fast],
+            strikes: Vec::new(),
+            faults: 0,
+            slow: 0,
+            slowest: 2_000,
+            orders: false,
+            timed: true,
+            sights: Vec::new(),
+        }
+    }
+
+    /// One more member of the cast. Each begins a little after the one before it.
+    fn with(mut self, part: Part, plan: Plan, begins: Option<Millis>) -> Self {
+        let who = self.cast.len() as u64;
+        self.cast.push(Member {
+            part,
+            begins: begins.map(|at| at + 130 * who),
+            clock: clock(who, 1_000),
+            plan,
+        });
+        self
+    }
+
+    /// Candidates of one deployment, numbered from 1, and what each one's command does.
+    pub(crate) fn candidates(
+        mut self,
+        run: u64,
+        begin: Millis,
+        plans: &[Plan],
+        adjust: impl Fn(&mut CandidateConfig),
+    ) -> Self {
+        for (number, plan) in (1..).zip(plans) {
+            let mut config = candidate(self.timing, run, number, plans.len() as u32);
+            adjust(&mut config);
+            self = self.with(Part::Candidate(config), *plan, Some(begin));
+        }
+        self
+    }
+
+    pub(crate) fn verdict(self, run: u64, begin: Millis) -> Self {
+        let config = WatcherConfig {
+            lock: LockName::new("o/r/production").unwrap(),
+            deployment: deployment(run),
+            pickup_timeout: secs(30),
+            queue_timeout: secs(100),
+            poll: self.timing.poll,
+            resend_after: self.timing.resend_after,
+            rerun: Rerun::First,
+        };
+        self.with(Part::Watcher(config), works(0), Some(begin))
+    }
+
+    /// A person who may come at any moment.
+    pub(crate) fn person(self, request: Request) -> Self {
+        let config = PersonConfig {
+            request,
+            actor: "someone".to_owned(),
+            reason: "wanted".to_owned(),
+            deployment: None,
+            resend_after: self.timing.resend_after,
+        };
+        self.with(Part::Person(config), works(0), None)
+    }
+
+    /// How fast the clocks run, one host after the other, in thousandths.
+    pub(crate) fn rates(mut self, rates: &[u64]) -> Self {
+        for (member, rate) in self.cast.iter_mut().zip(rates) {
+            member.clock.rate = *rate;
+        }
+        self
+    }
+}
+
+/// Something was taken over.
+pub(crate) fn taken_over(_: &Scenario, world: &World) -> bool {
+    world.store.tip.deployments.iter().any(|d| d.failovers > 0)
+}

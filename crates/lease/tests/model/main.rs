@@ -1,0 +1,21 @@
+//! The shipped protocol core, explored state by state (design §4): every order of what can happen in a small world, up
+//! to a number of faults, and what baton promises judged in each state.
+//!
+//! The candidates, `verdict`, gates steps and people are the very state machines that the binaries run. The world
+//! around them, the store, the clocks, the trees of the commands, is the model's, and so is the choice of what goes
+//! wrong. A state is known by its hash, in which every moment counts relative to the present one.
+//!
+//! `BATON_MODEL_FAULTS=n` allows n more faults in every world (`make model`).
+#![allow(clippy::unwrap_used, reason = "a test ends with a panic")]
+
+mod cast;
+mod clock;
+mod explore;
+mod faults;
+mod host;
+mod judge;
+mod requests;
+mod scenario;
+mod takeovers;
+mod trees;
+mod world;
