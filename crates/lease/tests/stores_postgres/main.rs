@@ -4,5 +4,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod conformance;
+mod lost_answers;
 mod making;
 mod places;
+mod pooler;
+mod proxy;
+mod refusals;
+mod restarts;
+mod telling;
+mod tls;

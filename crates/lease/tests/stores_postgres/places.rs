@@ -116,3 +116,15 @@ pub(crate) async fn settled(store: &impl Store, write: &Arc<Write>) -> Option<Ve
         tokio::task::yield_now().await;
     }
 }
+
+/// Asks again until there is something; what does not come within a minute never will.
+pub(crate) async fn until<T, F: Future<Output = Option<T>>>(mut ask: impl FnMut() -> F) -> T {
+    let end = Instant::now() + 3 * PATIENT;
+    loop {
+        if let Some(something) = ask().await {
+            return something;
+        }
+        assert!(Instant::now() < end, "waited in vain");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
