@@ -1,5 +1,6 @@
 //! `push-metrics` over a ledger of 10,000 and one of 100,000 events, beside a shell script that reads the counters from
-//! the gateway, adds and pushes them back: a real Pushgateway, a store on disk, and a server that plays Loki.
+//! the gateway, adds and pushes them back: a real Pushgateway, a store on disk and one in PostgreSQL, and a server that
+//! plays Loki.
 //!
 //! The script knows one deployment and one place; it loses a deployment whenever two run at once.
 
@@ -25,7 +26,7 @@ use std::{
 };
 
 use grown::{ENVIRONMENT, Grown, REPOSITORY};
-use test_servers::Pushgateway;
+use test_servers::{Postgres, PostgresSetup, Pushgateway};
 
 /// What an engineer would write in an afternoon.
 const SCRIPT: &str = include_str!("metrics.sh");
@@ -210,6 +211,45 @@ fn pushes(folder: &Path, ledgers: &[Grown; 2], gateway: &Pushgateway) -> bool {
     fine & leg::within("commands of git for one push", calls as f64, 6.0, "")
 }
 
+/// The same from a PostgreSQL server, with a login by password each time.
+fn from_postgres(folder: &Path, gateway: &Pushgateway) -> bool {
+    // Nothing but what is measured: a vacuum of what was just written would run beside it.
+    let server = Postgres::start_with(&PostgresSetup {
+        settings: vec!["autovacuum=off".to_owned()],
+        ..PostgresSetup::default()
+    });
+    let ledgers = [10_000, 100_000].map(|events| {
+        let input = format!(
+            "postgres://{}:canary%2Fp%40ss%20w%3Ard@127.0.0.1:{}/{}?sslmode=disable",
+            Postgres::USER,
+            server.port,
+            server.database(&format!("events{events}"))
+        );
+        Grown::in_postgres(&input, events)
+    });
+    let url = gateway.url();
+    let pushed = |ledger| step(folder, ledger, &[("pushgateway-url", &url)]);
+    let mut figures = [const { Vec::new() }; 2];
+    for round in 0..=ROUNDS {
+        let took = [time(pushed(&ledgers[0])), time(pushed(&ledgers[1]))];
+        if round > 0 {
+            figures
+                .iter_mut()
+                .zip(took)
+                .for_each(|(all, one)| all.push(one));
+        }
+    }
+    let [small, large] = figures.each_mut().map(|all| leg::median(all));
+    let fine = leg::within(
+        "10,000 events in PostgreSQL, pushed, median of 25",
+        small,
+        60.0,
+        "ms",
+    );
+    leg::beside("100,000 events in PostgreSQL, pushed", large, "ms");
+    fine & leg::within("  100,000 / 10,000 events", large / small, 1.5, "x")
+}
+
 /// What a step after each deployment ships: the events of that deployment.
 fn shipped(folder: &Path, ledgers: &mut [Grown; 2], gateway: &Pushgateway) -> bool {
     let (url, loki) = (gateway.url(), loki());
@@ -270,6 +310,7 @@ fn main() -> ExitCode {
     leg::beside("(both ledgers written)", begin.elapsed().as_secs_f64(), "s");
     let gateway = Pushgateway::start();
     let mut fine = pushes(folder.path(), &ledgers, &gateway);
+    fine &= from_postgres(folder.path(), &gateway);
     fine &= whole_chain(folder.path(), &ledgers[1]);
     fine &= shipped(folder.path(), &mut ledgers, &gateway);
     let peak = memory(step(

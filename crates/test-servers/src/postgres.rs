@@ -164,9 +164,20 @@ impl Postgres {
         self.launch("ready to accept connections");
     }
 
+    /// Makes a database, and gives its name back.
+    pub fn database(&self, name: &str) -> String {
+        let mut make = command("createdb");
+        make.env("PGPASSWORD", Postgres::PASSWORD);
+        make.args(["--host=127.0.0.1", "--username", Postgres::USER, "--port"]);
+        run(make.arg(self.port.to_string()).arg(name));
+        name.to_owned()
+    }
+
     /// Lets a standby take writes from now on, as when its primary is lost; returns when it does.
     pub fn promote(&self) {
-        run(command("pg_ctl").args(["promote", "--pgdata"]).arg(&self.data));
+        run(command("pg_ctl")
+            .args(["promote", "--pgdata"])
+            .arg(&self.data));
     }
 
     /// The processes that live in its folder.

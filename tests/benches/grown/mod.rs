@@ -8,7 +8,7 @@
 )]
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -19,9 +19,13 @@ use lease::{
     store::{
         Snapshot, Store, Swap, Write,
         git::{GitOptions, GitRemote, GitStore},
+        postgres::{PostgresOptions, PostgresStore},
     },
     testing::writes,
 };
+use probes::postgres::Settings;
+use tokio::runtime::Runtime;
+
 use ledger::{
     AttemptOutcome, Deployment, Draft, Entry, Event, FailureReason, Gate, GateStatus, Outcome,
     Party, PreflightResult, TakeoverReason, Timestamp,
@@ -38,13 +42,16 @@ const EVERY: Duration = Duration::from_secs(36 * 60);
 const AT_ONCE: usize = 1000;
 const LAST_DEPLOYMENTS: usize = 12;
 
-/// A store on disk with a ledger in it.
+/// How long a request may take: nothing is measured by it.
+const PATIENT: Duration = Duration::from_secs(60);
+
+/// A store with a ledger in it.
 pub(crate) struct Grown {
-    path: PathBuf,
-    store: GitStore,
+    input: String,
+    store: Box<dyn Store>,
     lock: LockName,
     seen: Snapshot,
-    runtime: tokio::runtime::Runtime,
+    runtime: Runtime,
     /// What the next write holds.
     entries: Vec<Entry>,
     /// The chain's first entry.
@@ -53,27 +60,38 @@ pub(crate) struct Grown {
 }
 
 impl Grown {
-    /// One of at least `events` entries, the newest of now, in `folder`.
+    /// One on disk of at least `events` entries, the newest of now, in `folder`.
     pub(crate) fn new(folder: &Path, events: u64) -> Grown {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
         let path = folder.join(format!("{events}.git"));
-        let lock = LockName::new(format!("{REPOSITORY}/{ENVIRONMENT}")).unwrap();
+        let input = format!("git+file://{}", path.display());
         let options = GitOptions {
             remote: GitRemote::local(&path).unwrap(),
-            lock: lock.clone(),
+            lock: lock(),
             credentials: None,
-            request_timeout: Duration::from_secs(60),
+            request_timeout: PATIENT,
             poll: Duration::from_secs(2),
             scratch_parent: folder.join("scratch"),
         };
+        let runtime = runtime();
         let store = runtime.block_on(GitStore::open(options)).unwrap();
+        Grown::grow(runtime, Box::new(store), input, events)
+    }
+
+    /// As [`Grown::new`], in the PostgreSQL database that `input` names.
+    pub(crate) fn in_postgres(input: &str, events: u64) -> Grown {
+        let store = PostgresStore::new(PostgresOptions {
+            settings: input.parse::<Settings>().unwrap(),
+            lock: lock(),
+            request_timeout: PATIENT,
+        });
+        Grown::grow(runtime(), Box::new(store), input.to_owned(), events)
+    }
+
+    fn grow(runtime: Runtime, store: Box<dyn Store>, input: String, events: u64) -> Grown {
         let mut grown = Grown {
-            path,
+            input,
             store,
-            lock,
+            lock: lock(),
             seen: Snapshot::default(),
             runtime,
             entries: Vec::new(),
@@ -123,8 +141,8 @@ impl Grown {
     }
 
     /// The `store` input.
-    pub(crate) fn store(&self) -> String {
-        format!("git+file://{}", self.path.display())
+    pub(crate) fn store(&self) -> &str {
+        &self.input
     }
 
     /// The newest deployment's run id.
@@ -190,6 +208,17 @@ impl Grown {
         }
         self.seen.record = record.or(self.seen.record.take());
     }
+}
+
+fn lock() -> LockName {
+    LockName::new(format!("{REPOSITORY}/{ENVIRONMENT}")).unwrap()
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
 }
 
 fn wall() -> u64 {
