@@ -50,4 +50,4 @@ bootstrap: ## bring the tools that lint and test need
 	@dist-scripts/bootstrap $(ARGS)
 
 clean: ## remove what was built and staged; the tools in .tools stay
-	@rm -rf target dist actions/*/bin actions/*/SHA256SUMS
+	@rm -rf target dist companions actions/*/bin actions/*/SHA256SUMS

@@ -30,6 +30,12 @@ step() {
     printf '\n==> %s\n' "$*"
 }
 
+# Prints the folder, relative to the checkout, that carries a shipped crate's binaries: the action's own, and companions/
+# for what no `uses:` line names.
+shipped_folder() {
+    if [[ -d actions/$1 ]]; then echo "actions/$1"; else echo "companions/$1"; fi
+}
+
 # Prints the crates that have a binary, one a line.
 shipped_crates() {
     local main

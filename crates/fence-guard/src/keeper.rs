@@ -116,7 +116,14 @@ impl Keeper {
         };
         let status = self.watch(top, &ended)?;
         let exit = self.exit_of(status);
-        self.record(exit == Exit::DONE, exit).map(Some)
+        self.record(exit == Exit::DONE, exit)
+            .inspect_err(|_| {
+                say(&format!(
+                    "the command ended with exit code {}, and that could not be recorded: its step counts as not done",
+                    exit.0
+                ));
+            })
+            .map(Some)
     }
 
     fn command(&self) -> Command {

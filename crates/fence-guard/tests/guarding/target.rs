@@ -12,23 +12,23 @@ use std::{
 use serde_json::Value;
 
 /// Stands for "hangs".
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-pub struct Target {
-    pub folder: tempfile::TempDir,
+pub(crate) struct Target {
+    pub(crate) folder: tempfile::TempDir,
 }
 
 /// A request with everything set; tests change what they are about.
 #[derive(Clone)]
-pub struct Call {
-    pub token: u64,
-    pub deployment: String,
-    pub version: String,
-    pub step: Option<String>,
-    pub command: Vec<String>,
+pub(crate) struct Call {
+    pub(crate) token: u64,
+    pub(crate) deployment: String,
+    pub(crate) version: String,
+    pub(crate) step: Option<String>,
+    pub(crate) command: Vec<String>,
 }
 
-pub fn call(token: u64, script: &str) -> Call {
+pub(crate) fn call(token: u64, script: &str) -> Call {
     Call {
         token,
         deployment: format!("o/r/{token}/1"),
@@ -39,34 +39,34 @@ pub fn call(token: u64, script: &str) -> Call {
 }
 
 impl Call {
-    pub fn deployment(mut self, id: &str) -> Call {
+    pub(crate) fn deployment(mut self, id: &str) -> Call {
         self.deployment = id.into();
         self
     }
 
-    pub fn version(mut self, version: &str) -> Call {
+    pub(crate) fn version(mut self, version: &str) -> Call {
         self.version = version.into();
         self
     }
 
-    pub fn step(mut self, name: &str) -> Call {
+    pub(crate) fn step(mut self, name: &str) -> Call {
         self.step = Some(name.into());
         self
     }
 }
 
 impl Target {
-    pub fn new() -> Target {
+    pub(crate) fn new() -> Target {
         Target {
             folder: tempfile::tempdir().unwrap(),
         }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn guard(&self, call: &Call) -> Command {
+    pub(crate) fn guard(&self, call: &Call) -> Command {
         let mut guard = Command::new(env!("CARGO_BIN_EXE_fence-guard"));
         guard
             .arg("--state")
@@ -85,12 +85,12 @@ impl Target {
     }
 
     /// Runs it to its end.
-    pub fn run(&self, call: &Call) -> Output {
+    pub(crate) fn run(&self, call: &Call) -> Output {
         self.guard(call).output().unwrap()
     }
 
     /// Starts it, in a process group of its own as sshd would; its outputs go to files, as pipes of a test that ended would end it.
-    pub fn start(&self, call: &Call) -> Child {
+    pub(crate) fn start(&self, call: &Call) -> Child {
         self.guard(call)
             .stdout(Stdio::null())
             .stderr(fs::File::create(self.path(&format!("errors-{}", call.token))).unwrap())
@@ -99,26 +99,26 @@ impl Target {
             .unwrap()
     }
 
-    pub fn errors(&self, token: u64) -> String {
+    pub(crate) fn errors(&self, token: u64) -> String {
         fs::read_to_string(self.path(&format!("errors-{token}"))).unwrap()
     }
 
-    pub fn log(&self) -> Vec<String> {
+    pub(crate) fn log(&self) -> Vec<String> {
         let log = fs::read_to_string(self.path("log")).unwrap_or_default();
         log.lines().map(String::from).collect()
     }
 
-    pub fn state(&self) -> Value {
+    pub(crate) fn state(&self) -> Value {
         serde_json::from_slice(&fs::read(self.path("state.json")).unwrap()).unwrap()
     }
 
-    pub fn await_line(&self, line: &str) {
+    pub(crate) fn await_line(&self, line: &str) {
         until(&format!("{line:?} in the log"), || {
             self.log().iter().any(|l| l == line).then_some(())
         });
     }
 
-    pub fn status(&self, more: &[&str]) -> Output {
+    pub(crate) fn status(&self, more: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_fence-guard"))
             .arg("--state")
             .arg(self.path("state.json"))
@@ -129,11 +129,11 @@ impl Target {
     }
 }
 
-pub fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look() {
@@ -145,13 +145,13 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 /// Whether the process can still act.
-pub fn acts(pid: i32) -> bool {
+pub(crate) fn acts(pid: i32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit(')').next().unwrap().starts_with(" Z"))
 }
 
 /// The pid that a command wrote into a file of its target.
-pub fn pid_in(target: &Target, name: &str) -> i32 {
+pub(crate) fn pid_in(target: &Target, name: &str) -> i32 {
     until(&format!("pid in {name}"), || {
         fs::read_to_string(target.path(name))
             .ok()
@@ -160,16 +160,16 @@ pub fn pid_in(target: &Target, name: &str) -> i32 {
     })
 }
 
-pub fn kill(pid: i32, signal: nix::sys::signal::Signal) {
+pub(crate) fn kill(pid: i32, signal: nix::sys::signal::Signal) {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).unwrap();
 }
 
-pub fn end(mut child: Child) -> Option<i32> {
+pub(crate) fn end(mut child: Child) -> Option<i32> {
     until("end of the guard", || child.try_wait().unwrap()).code()
 }
 
 /// Where a token acts after a newer one has acted.
-pub fn overlaps(log: &[String]) -> Vec<String> {
+pub(crate) fn overlaps(log: &[String]) -> Vec<String> {
     let mut newest = 0;
     let token = |line: &String| -> u64 { line.split(' ').next().unwrap().parse().unwrap() };
     log.iter()
