@@ -21,6 +21,7 @@ mod pushgateway;
 mod redis;
 mod redis_cluster;
 mod registry;
+mod sshd;
 
 pub use alertmanager::Alertmanager;
 pub use deaf::Deaf;
@@ -36,3 +37,4 @@ pub use pushgateway::{Pushgateway, PushgatewaySetup};
 pub use redis::{Redis, RedisSetup};
 pub use redis_cluster::RedisCluster;
 pub use registry::{Access, Registry};
+pub use sshd::Sshd;
