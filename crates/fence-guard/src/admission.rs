@@ -1,6 +1,7 @@
 //! Whether a request is let in: a pure function of the state and the request (design §4, promise 3; design §9).
 
 use crate::{
+    earlier::carries,
     error::GuardError,
     request::Request,
     state::{MOST_STEPS, Running, State, Step},
@@ -25,7 +26,7 @@ pub(crate) enum Admission {
     },
 }
 
-/// Decides. `within` is the mark of the guarded command that this process itself descends from, if of any.
+/// Decides. `within` are the marks of the guarded commands that this process itself descends from, if of any.
 pub(crate) fn judge(
     state: &State,
     request: &Request,
@@ -49,7 +50,7 @@ pub(crate) fn judge(
         });
     }
     if let Some(running) = &state.running
-        && within == Some(&running.mark)
+        && within.is_some_and(|marks| carries(marks, &running.mark))
     {
         return Err(GuardError::WithinItself {
             step: running.step.clone(),

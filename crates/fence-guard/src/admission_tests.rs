@@ -121,7 +121,7 @@ fn what_descends_from_the_running_command_is_refused_and_what_does_not_is_not() 
     before.running = Some(running(7));
     for token in [7, 8] {
         assert!(matches!(
-            judge(&before, &request(token, "d"), Some("mark")),
+            judge(&before, &request(token, "d"), Some("outer,mark")),
             Err(GuardError::WithinItself { .. })
         ));
         assert!(judge(&before, &request(token, "d"), Some("another")).is_ok());

@@ -25,8 +25,11 @@ use crate::{
     state::{Place, Running},
 };
 
-/// The variable that marks every process of a guarded command.
+/// The variable that marks every process of a guarded command: the mark of its guard, behind those of guards of other
+/// states that this one runs within.
 pub(crate) const MARK: &str = "BATON_FENCE_MARK";
+/// Between two marks.
+const BETWEEN: char = ',';
 /// How long a process may take to obey SIGSTOP or SIGKILL before it counts as one that does not.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two looks.
@@ -49,6 +52,10 @@ pub(crate) fn end(running: &Running, here: &Place) -> Result<(), GuardError> {
     };
     if !running.place.is_visible(here).map_err(not_proven)? {
         return Ok(());
+    }
+    // Where /proc hides what is another user's (hidepid), the first process of all is hidden, too.
+    if Process::read(1).is_none() {
+        return Err(not_proven(Survival::Blind));
     }
     let ended = keeper(running)
         .map_or(Ok(()), |keeper| {
@@ -115,7 +122,6 @@ fn stop(keeper: &Process) -> Result<(), Survival> {
 
 /// Ends what has the mark or is in the session, and what descends from those.
 fn end_marked(running: &Running) -> Result<(), Survival> {
-    let mark = format!("{MARK}={}", running.mark);
     let own = std::process::id().cast_signed();
     let mut suspect = None;
     repeat(|| {
@@ -125,12 +131,12 @@ fn end_marked(running: &Running) -> Result<(), Survival> {
         let marked: Vec<&Process> = all
             .iter()
             .filter(younger)
-            .filter(|p| has_mark(p, &mark))
+            .filter(|p| has_mark(p, &running.mark))
             .collect();
         suspect = all
             .iter()
             .filter(younger)
-            .find(|p| is_suspect(p, running, &all) && !has_mark(p, &mark))
+            .find(|p| is_suspect(p, running, &all) && !has_mark(p, &running.mark))
             .cloned();
         let below = marked
             .iter()
@@ -155,8 +161,24 @@ fn is_suspect(process: &Process, running: &Running, all: &[Process]) -> bool {
 
 fn has_mark(process: &Process, mark: &str) -> bool {
     // Unreadable is another user's, whom the mark cannot show: then only its parents and its session can.
-    fs::read(format!("/proc/{}/environ", process.pid))
-        .is_ok_and(|all| all.split(|byte| *byte == 0).any(|v| v == mark.as_bytes()))
+    let all = fs::read(format!("/proc/{}/environ", process.pid)).unwrap_or_default();
+    String::from_utf8_lossy(&all)
+        .split('\0')
+        .filter_map(|variable| variable.strip_prefix(MARK)?.strip_prefix('='))
+        .any(|marks| carries(marks, mark))
+}
+
+/// Whether the variable's value has this mark.
+pub(crate) fn carries(marks: &str, mark: &str) -> bool {
+    marks.split(BETWEEN).any(|known| known == mark)
+}
+
+/// The variable's value for a command with this mark, started by a process that has `outer`.
+pub(crate) fn marks(outer: Option<&str>, mark: &str) -> String {
+    outer.map_or_else(
+        || mark.to_owned(),
+        |outer| format!("{outer}{BETWEEN}{mark}"),
+    )
 }
 
 /// Kills what `find` finds until it finds nothing that can run, twice in a row: `/proc` is not read in one instant, and a

@@ -112,6 +112,9 @@ pub(crate) enum Survival {
         shown(name)
     )]
     Denied { pid: i32, name: String },
+    /// Processes are hidden.
+    #[error("/proc hides processes of other users, and one of them may be its")]
+    Blind,
     /// In its session, without its mark.
     #[error(
         "process {pid} ({}) may be one that it started, or a stranger",
@@ -201,6 +204,7 @@ impl Survival {
             Self::Denied { .. } => {
                 "run the guard as root, or always as the same user; end that process, then try again"
             }
+            Self::Blind => "run the guard as root, or mount /proc without hidepid",
             Self::Suspect { .. } => {
                 "look at it, end it where it is of that command, then try again"
             }

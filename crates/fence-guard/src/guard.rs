@@ -129,7 +129,7 @@ pub(crate) fn run(request: &Request, file: &StateFile) -> Result<Exit, GuardErro
             say_done(request, &step.at);
             return Ok(Exit::DONE);
         }
-        return enter(request, file, lock, admitted, here, caller);
+        return enter(request, file, lock, admitted, (here, within), caller);
     }
 }
 
@@ -148,7 +148,7 @@ fn enter(
     file: &StateFile,
     lock: Lock,
     mut state: State,
-    here: Place,
+    (here, within): (Place, Option<String>),
     caller: Caller,
 ) -> Result<Exit, GuardError> {
     let mark = fs::read_to_string("/proc/sys/kernel/random/uuid")
@@ -168,6 +168,7 @@ fn enter(
                 request: request.clone(),
                 state: file.clone(),
                 mark,
+                within,
                 guard: far,
             };
             return Ok(keeper.keep());

@@ -33,7 +33,7 @@ use supervisor::{
 };
 
 use crate::{
-    earlier::MARK,
+    earlier::{MARK, marks},
     error::GuardError,
     exit::Exit,
     file::StateFile,
@@ -56,6 +56,8 @@ pub(crate) struct Keeper {
     pub(crate) state: StateFile,
     /// In the state beside the keeper's number, and in the environment of the command.
     pub(crate) mark: String,
+    /// The marks that the guard itself has.
+    pub(crate) within: Option<String>,
     /// The guard. Its end closes this.
     pub(crate) guard: UnixStream,
 }
@@ -137,7 +139,7 @@ impl Keeper {
             .env("BATON_VERSION", &request.version)
             .env("BATON_RUNNER", &request.runner)
             .env("BATON_ACTOR", &request.by)
-            .env(MARK, &self.mark);
+            .env(MARK, marks(self.within.as_deref(), &self.mark));
         command
     }
 

@@ -17,16 +17,18 @@ const NOBODY: u32 = 65_534;
 /// A script in a mount namespace of its own, with a small disk at `$disk`. `guard TOKEN SCRIPT` runs the guard there.
 fn on_small_disk(script: &str) -> Output {
     let folder = tempfile::tempdir().unwrap();
+    let programs = tempfile::tempdir().unwrap();
     let whole = format!(
         r#"set -eu
-disk={folder}
+disk={folder} programs={programs} GUARD={GUARD}
 mount -t tmpfs -o size=64k none $disk
 guard() {{
     {GUARD} --state $disk/state.json --token $1 --deployment d$1 --version v$1 --runner r --by b -- sh -c "$2" || echo exit=$?
 }}
 fill() {{ dd if=/dev/zero of=$disk/fill bs=1k 2>/dev/null || true; }}
 {script}"#,
-        folder = folder.path().display()
+        folder = folder.path().display(),
+        programs = programs.path().display(),
     );
     let output = Command::new("unshare")
         .args(["--mount", "sh", "-c", &whole])
@@ -77,6 +79,27 @@ fn a_command_that_fills_the_disk_is_told_to_be_unrecorded_and_is_run_again() {
         "ran\nexit=69\nran\nexit=69\nother\nnewer\n"
     );
     assert!(text(&output.stderr).contains("exit code 0, and that could not be recorded"));
+}
+
+#[test]
+fn where_processes_are_hidden_nothing_is_taken_for_dead() {
+    // The keeper's number is nobody's: with all processes in sight that proves that nothing is left.
+    let output = on_small_disk(
+        r#"chown 65534 $disk; chmod 755 $disk; cp "$GUARD" $programs/guard; chmod 755 $programs $programs/guard
+        nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@" || echo exit=$?; }
+        run() { nobody $programs/guard --state $disk/state.json --token $1 --deployment d$1 --version v --runner r --by b -- echo ran $1; }
+        run 1
+        boot=$(cat /proc/sys/kernel/random/boot_id)
+        running='{"token": 1, "step": "s", "since": "t", "keeper": 4194303, "started": 1, "guard": 4194303, "guard_started": 1, "mark": "m",
+            "host": "'$(uname -n)'", "boot": "'$boot'", "pid_namespace": "'$(readlink /proc/self/ns/pid)'"}'
+        printf '{"schema": 1, "fencing_token": 1, "running": %s}\n' "$running" >$disk/state.json
+        mount -t proc -o hidepid=2 none /proc
+        run 2
+        umount /proc
+        run 3"#,
+    );
+    assert_eq!(text(&output.stdout), "ran 1\nexit=77\nran 3\n");
+    assert!(text(&output.stderr).contains("mount /proc without hidepid"));
 }
 
 fn guard(folder: &Path, token: u64, script: &str) -> Vec<String> {

@@ -103,7 +103,7 @@ fn a_version_that_is_there_already_is_deployed_again_with_a_warning() {
 }
 
 #[test]
-fn a_roll_back_by_the_same_command_is_run_and_undoes_what_was_done() {
+fn a_roll_back_by_the_same_command_is_run() {
     let target = Target::new();
     let to = |version: &str| {
         call(8, "echo $BATON_VERSION >>log")
@@ -118,6 +118,21 @@ fn a_roll_back_by_the_same_command_is_run_and_undoes_what_was_done() {
     }
     assert_eq!(target.log(), ["v2", "v1", "v2"]);
     assert_eq!(target.state()["previous_version"], "v1");
+}
+
+#[test]
+fn a_roll_back_under_another_name_undoes_what_was_done() {
+    let target = Target::new();
+    for (step, version) in [("deploy", "v2"), ("roll-back", "v1"), ("deploy", "v2")] {
+        let call = call(8, "echo $BATON_VERSION >>log").deployment("d");
+        assert!(
+            target
+                .run(&call.version(version).step(step))
+                .status
+                .success()
+        );
+    }
+    assert_eq!(target.log(), ["v2", "v1", "v2"]);
 }
 
 #[test]
