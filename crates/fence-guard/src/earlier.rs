@@ -53,10 +53,6 @@ pub(crate) fn end(running: &Running, here: &Place) -> Result<(), GuardError> {
     if !running.place.is_visible(here).map_err(not_proven)? {
         return Ok(());
     }
-    // Where /proc hides what is another user's (hidepid), the first process of all is hidden, too.
-    if Process::read(1).is_none() {
-        return Err(not_proven(Survival::Blind));
-    }
     let ended = keeper(running)
         .map_or(Ok(()), |keeper| {
             while_stopped(&keeper, || end_below(keeper.pid, running.started))?;
@@ -184,6 +180,10 @@ pub(crate) fn marks(outer: Option<&str>, mark: &str) -> String {
 /// Kills what `find` finds until it finds nothing that can run, twice in a row: `/proc` is not read in one instant, and a
 /// process could start another behind the reader's back and end before the reader comes to it.
 fn repeat(mut find: impl FnMut() -> Option<Vec<Process>>) -> Result<(), Survival> {
+    // Where /proc hides what is another user's (hidepid), the first process of all is hidden, too.
+    if Process::read(1).is_none() {
+        return Err(Survival::Blind);
+    }
     let mut deadline = Instant::now() + PATIENCE;
     let mut seen: HashSet<(i32, u64)> = HashSet::new();
     let mut clean = 0;

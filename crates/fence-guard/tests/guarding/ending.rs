@@ -95,7 +95,7 @@ fn what_a_command_leaves_behind_is_ended_and_told() {
     let target = Target::new();
     let left = target.run(&call(
         7,
-        "setsid sh -c 'echo $$ >away; exec sleep 1000' & while [ ! -s away ]; do :; done",
+        "setsid sh -c 'echo $$ >away; exec sleep 60' >/dev/null 2>&1 & while [ ! -s away ]; do :; done",
     ));
     assert_eq!(left.status.code(), Some(0));
     assert!(
@@ -109,7 +109,7 @@ fn what_a_command_leaves_behind_is_ended_and_told() {
 #[test]
 fn a_process_in_the_same_session_without_the_mark_is_no_stranger_to_pass_over() {
     let target = Target::new();
-    let script = "env -i sh -c 'echo $$ >away; exec sleep 1000' & while [ ! -s away ]; do :; done; echo 7 start >>log; wait";
+    let script = "env -i sh -c 'echo $$ >away; exec sleep 60' & while [ ! -s away ]; do :; done; echo 7 start >>log; wait";
     let mut guard = target.start(&call(7, script));
     target.await_line("7 start");
     let away = pid_in(&target, "away");
@@ -169,4 +169,44 @@ fn a_command_of_another_host_or_container_is_never_taken_for_dead() {
     kill(guard.id().cast_signed(), Signal::SIGTERM);
     assert_eq!(end(guard), Some(77));
     until("end of the keeper", || (!acts(keeper)).then_some(()));
+}
+
+/// A process without session, mark or parent of the command's, which acts for ever.
+const HIDDEN: &str = "(env -i setsid sh -c 'echo $$ >away; while :; do echo 7 >>log; sleep 0.01; done' &) ; while [ ! -s away ]; do :; done; echo 7 start >>log; while :; do sleep 1; done";
+
+#[test]
+fn what_left_session_and_environment_is_found_below_its_keeper() {
+    let target = Target::new();
+    let mut guard = target.start(&call(7, HIDDEN));
+    target.await_line("7 start");
+    let away = pid_in(&target, "away");
+    let keeper = i32::try_from(target.state()["running"]["keeper"].as_i64().unwrap()).unwrap();
+    // So that the keeper does not end it by itself.
+    kill(keeper, Signal::SIGSTOP);
+    guard.kill().unwrap();
+    guard.wait().unwrap();
+    let newer = target.run(&call(8, "echo 8 >>log; sleep 0.2; echo 8 >>log"));
+    assert_eq!(newer.status.code(), Some(0), "{}", stderr(&newer));
+    assert!(!acts(away) && !acts(keeper));
+    assert_eq!(overlaps(&target.log()), [""; 0]);
+}
+
+#[test]
+fn what_left_session_and_environment_is_found_below_its_guard_when_the_keeper_was_killed() {
+    let target = Target::new();
+    let guard = target.start(&call(7, HIDDEN));
+    target.await_line("7 start");
+    let away = pid_in(&target, "away");
+    let keeper = i32::try_from(target.state()["running"]["keeper"].as_i64().unwrap()).unwrap();
+    // So that the guard does not end it by itself.
+    kill(guard.id().cast_signed(), Signal::SIGSTOP);
+    kill(keeper, Signal::SIGKILL);
+    until("end of the keeper", || (!acts(keeper)).then_some(()));
+    assert!(acts(away));
+    let newer = target.run(&call(8, "echo 8 >>log; sleep 0.2; echo 8 >>log"));
+    assert_eq!(newer.status.code(), Some(0), "{}", stderr(&newer));
+    assert!(!acts(away));
+    assert_eq!(overlaps(&target.log()), [""; 0]);
+    // It was stopped for the look, and goes on to tell its caller.
+    assert_eq!(end(guard), Some(77));
 }

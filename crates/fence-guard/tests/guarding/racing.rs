@@ -1,6 +1,8 @@
 //! Many guards at once.
 
-use crate::target::{Target, call, end, overlaps};
+use nix::sys::signal::Signal;
+
+use crate::target::{Target, call, end, kill, overlaps};
 
 /// A fixed pseudo-random order (Numerical Recipes' generator): a failure comes again.
 fn shuffled(seed: u64, bound: u64, count: usize) -> Vec<u64> {
@@ -44,4 +46,45 @@ fn of_hundreds_of_racing_guards_no_older_one_acts_after_a_newer_was_admitted() {
     assert_eq!(target.state()["fencing_token"], *newest);
     // The newest always gets through, whole.
     assert!(target.log().contains(&format!("{newest} end")));
+}
+
+#[test]
+fn guards_that_stand_still_at_any_moment_and_go_on_later_never_act_behind_a_newer_one() {
+    let target = Target::new();
+    let moments = shuffled(11, 8, 90);
+    let mut guards = Vec::new();
+    let mut stopped: Vec<i32> = Vec::new();
+    for (token, moment) in (1..).zip(&moments) {
+        let script = format!(
+            "echo {token} start >>log; for i in 1 2 3 4 5 6; do sleep 0.01; echo {token} $i >>log; done"
+        );
+        let guard = target.start(&call(token, &script));
+        let pid = guard.id().cast_signed();
+        guards.push((token, guard));
+        // The moment of the stop, not a wait for something: at the lock, at the disk, beside a command that runs.
+        std::thread::sleep(std::time::Duration::from_millis(moment * 2));
+        kill(pid, Signal::SIGSTOP);
+        stopped.push(pid);
+        // It may hold the lock: nobody could go on behind it for ever.
+        if stopped.len() > 3 {
+            kill(stopped.remove(0), Signal::SIGCONT);
+        }
+    }
+    for pid in stopped {
+        kill(pid, Signal::SIGCONT);
+    }
+    for (token, guard) in guards {
+        match end(guard) {
+            Some(0 | 77) => {}
+            code => panic!(
+                "token {token} ended with {code:?}: {}",
+                target.errors(token)
+            ),
+        }
+    }
+    assert_eq!(overlaps(&target.log()), [""; 0]);
+    assert!(
+        target.log().contains(&"90 6".to_owned()),
+        "the newest gets through, whole"
+    );
 }
