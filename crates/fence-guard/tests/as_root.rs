@@ -102,6 +102,16 @@ fn where_processes_are_hidden_nothing_is_taken_for_dead() {
     assert!(text(&output.stderr).contains("mount /proc without hidepid"));
 }
 
+/// A guard that ends with its test, and its command with it.
+struct Ended(std::process::Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ended_before = self.0.kill();
+        let _collected = self.0.wait();
+    }
+}
+
 fn guard(folder: &Path, token: u64, script: &str) -> Vec<String> {
     let state = folder.join("state.json");
     let token = token.to_string();
@@ -132,11 +142,12 @@ fn a_command_of_another_user_who_may_not_be_signalled_is_never_taken_for_dead() 
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let words = guard(here, 7, "echo start >log; while :; do sleep 1; done");
-    let mut older = Command::new(&words[0])
+    let older = Command::new(&words[0])
         .args(&words[1..])
         .current_dir(here)
         .spawn()
         .unwrap();
+    let mut older = Ended(older);
     let deadline = Instant::now() + Duration::from_secs(60);
     while !here.join("log").exists() {
         assert!(Instant::now() < deadline, "the older command did not start");
@@ -174,7 +185,7 @@ fn a_command_of_another_user_who_may_not_be_signalled_is_never_taken_for_dead() 
     );
     assert_eq!(fs::read(here.join("state.json")).unwrap(), before);
     assert!(
-        older.try_wait().unwrap().is_none(),
+        older.0.try_wait().unwrap().is_none(),
         "it was ended after all"
     );
     // Root may.
@@ -185,5 +196,5 @@ fn a_command_of_another_user_who_may_not_be_signalled_is_never_taken_for_dead() 
         .output()
         .unwrap();
     assert_eq!(newer.status.code(), Some(0), "{}", text(&newer.stderr));
-    assert_eq!(older.wait().unwrap().code(), Some(77));
+    assert_eq!(older.0.wait().unwrap().code(), Some(77));
 }

@@ -129,6 +129,32 @@ impl Target {
     }
 }
 
+impl Drop for Target {
+    /// Ends all that the test started, also where it failed: everything runs in the target's folder.
+    fn drop(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let here: Vec<i32> = fs::read_dir("/proc")
+                .unwrap()
+                .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok())
+                .filter(|pid| {
+                    fs::read_link(format!("/proc/{pid}/cwd"))
+                        .is_ok_and(|folder| folder.starts_with(self.folder.path()))
+                })
+                .filter(|pid| acts(*pid))
+                .collect();
+            if here.is_empty() || Instant::now() > deadline {
+                return;
+            }
+            for pid in here {
+                // It may end by itself meanwhile.
+                let pid = nix::unistd::Pid::from_raw(pid);
+                let _gone = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+            }
+        }
+    }
+}
+
 pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
