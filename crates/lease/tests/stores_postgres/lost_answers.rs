@@ -180,6 +180,21 @@ async fn after_an_unanswered_request_no_kept_connection_is_trusted() {
     assert_eq!(proxy.connections(), 3);
 }
 
+#[tokio::test]
+async fn a_login_that_outlasts_a_request_serves_the_next() {
+    let server = Postgres::start();
+    // Three answers to a password, and one to a question, before the first request can be sent: together longer than a
+    // request may take, and by far not twice as long.
+    let timeout = 3 * IMPATIENT;
+    let proxy = Proxy::slow(server.port, timeout * 27 / 100).await;
+    let settings = settings(proxy.port, "sslmode=disable");
+    let store = open_within(settings, &lock("o/r/production"), timeout);
+    let error = store.read().await.expect_err("the login alone is longer");
+    assert!(matches!(error, StoreError::TimedOut { .. }), "{error}");
+    let seen = until(|| async { store.read().await.ok() }).await;
+    assert_eq!(seen, Snapshot::default());
+}
+
 fn settled(swap: Swap) -> Option<Swap> {
     match swap {
         Swap::Unknown(error) => {

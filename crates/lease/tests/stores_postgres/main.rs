@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod conformance;
+mod history;
 mod lost_answers;
 mod making;
 mod places;

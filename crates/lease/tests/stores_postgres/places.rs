@@ -1,6 +1,7 @@
 //! Stores at temporary servers, opened as the binaries open them.
 
 use std::{
+    panic::Location,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -24,6 +25,9 @@ use tokio::time::Instant;
 
 /// A machine that builds beside the tests is slow now and then; what is measured in time sets its own.
 pub(crate) const PATIENT: Duration = Duration::from_secs(20);
+
+/// What takes longer hangs.
+pub(crate) const HANGS: Duration = Duration::from_secs(300);
 
 pub(crate) fn lock(name: &str) -> LockName {
     LockName::new(name).unwrap()
@@ -88,7 +92,7 @@ pub(crate) async fn won(store: &impl Store, write: Write) -> Version {
 
 /// Reads until there is an answer; a store out of reach may come back.
 pub(crate) async fn read_in_the_end(store: &impl Store) -> Snapshot {
-    let end = Instant::now() + 3 * PATIENT;
+    let end = Instant::now() + HANGS;
     loop {
         match store.read().await {
             Ok(snapshot) => return snapshot,
@@ -103,7 +107,7 @@ pub(crate) async fn read_in_the_end(store: &impl Store) -> Snapshot {
 
 /// Sends until there is an answer.
 pub(crate) async fn settled(store: &impl Store, write: &Arc<Write>) -> Option<Version> {
-    let end = Instant::now() + 3 * PATIENT;
+    let end = Instant::now() + HANGS;
     loop {
         match store.swap(Arc::clone(write)).await {
             Swap::Won(version) => return Some(version),
@@ -117,14 +121,20 @@ pub(crate) async fn settled(store: &impl Store, write: &Arc<Write>) -> Option<Ve
     }
 }
 
-/// Asks again until there is something; what does not come within a minute never will.
-pub(crate) async fn until<T, F: Future<Output = Option<T>>>(mut ask: impl FnMut() -> F) -> T {
-    let end = Instant::now() + 3 * PATIENT;
-    loop {
-        if let Some(something) = ask().await {
-            return something;
+/// Asks again until there is something; what does not come within [`HANGS`] never will.
+#[track_caller]
+pub(crate) fn until<T, F: Future<Output = Option<T>>>(
+    mut ask: impl FnMut() -> F,
+) -> impl Future<Output = T> {
+    let caller = Location::caller();
+    let end = Instant::now() + HANGS;
+    async move {
+        loop {
+            if let Some(something) = ask().await {
+                return something;
+            }
+            assert!(Instant::now() < end, "waited in vain at {caller}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        assert!(Instant::now() < end, "waited in vain");
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

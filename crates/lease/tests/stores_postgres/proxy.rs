@@ -1,8 +1,11 @@
 //! A wire between store and server that loses what is said on it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use tokio::{
@@ -25,16 +28,24 @@ struct State {
     connections: AtomicUsize,
     /// How many bytes of answers were lost.
     lost: AtomicUsize,
+    /// How long every piece of an answer takes.
+    takes: Duration,
 }
 
 impl Proxy {
     pub(crate) async fn to(server: u16) -> Proxy {
+        Proxy::slow(server, Duration::ZERO).await
+    }
+
+    /// A way on which every piece of an answer takes so long.
+    pub(crate) async fn slow(server: u16, takes: Duration) -> Proxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let state = Arc::new(State {
             mute_before: watch::Sender::new(0),
             connections: AtomicUsize::new(0),
             lost: AtomicUsize::new(0),
+            takes,
         });
         let shared = Arc::clone(&state);
         let task = tokio::spawn(async move {
@@ -86,6 +97,7 @@ async fn answer(number: usize, mut from: OwnedReadHalf, mut to: OwnedWriteHalf, 
             state.lost.fetch_add(read, Ordering::SeqCst);
             continue;
         }
+        tokio::time::sleep(state.takes).await;
         if to.write_all(&buffer[..read]).await.is_err() {
             return;
         }

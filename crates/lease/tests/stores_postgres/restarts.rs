@@ -15,6 +15,10 @@ use lease::{
     },
     testing::writes::{claim, heartbeat},
 };
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use probes::postgres::Settings;
 use test_servers::{Postgres, PostgresSetup};
 use tokio::task::JoinHandle;
@@ -69,7 +73,7 @@ impl Writer {
         let store = PostgresStore::new(PostgresOptions {
             settings,
             lock: lock.clone(),
-            request_timeout: Duration::from_secs(2),
+            request_timeout: Duration::from_secs(5),
         });
         let (stop, token) = (
             Arc::new(AtomicBool::new(false)),
@@ -151,8 +155,19 @@ async fn a_synchronous_standby_that_takes_over_has_every_acknowledged_write() {
     .await;
     let writer = Writer::start(both.clone());
     writer.goes_on(20).await;
+    // The standby falls behind: what is sent now waits for it, and must not be acknowledged.
+    let follower = session(&settings(standby.port, "target_session_attrs=standby")).await;
+    let receiver = value(&follower, "SELECT pid FROM pg_stat_wal_receiver").await;
+    let receiver = Pid::from_raw(receiver.unwrap().parse().unwrap());
+    kill(receiver, Signal::SIGSTOP).unwrap();
+    until(|| async {
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+        (value(&admin, waits).await.as_deref() != Some("0")).then_some(())
+    })
+    .await;
     drop(admin);
     drop(primary);
+    kill(receiver, Signal::SIGCONT).unwrap();
     standby.promote();
     writer.goes_on(5).await;
     let token = writer.stop().await;

@@ -44,7 +44,8 @@ impl Drop for Carrier {
 /// How long a server may take to read a good-bye.
 const PARTING: Duration = Duration::from_millis(100);
 
-/// Logs in to the first server that lets this user in, is what `target_session_attrs` wants, and answers `SELECT 1`.
+/// Logs in to the first server that lets this user in, is what `target_session_attrs` wants, and answers a question:
+/// the one that tells what it is, or `SELECT 1`.
 ///
 /// # Errors
 ///
@@ -137,7 +138,6 @@ async fn enter(
         spent,
         notified,
     };
-    session.value("SELECT 1", deadline).await?;
     session.is(wanted, deadline).await?;
     Ok(session)
 }
@@ -259,7 +259,7 @@ impl Session {
 
     async fn is(&self, wanted: TargetSession, deadline: Instant) -> Result<(), PostgresError> {
         let (question, answer) = match wanted {
-            TargetSession::Any | TargetSession::PreferStandby => return Ok(()),
+            TargetSession::Any | TargetSession::PreferStandby => ("SELECT 1", "1"),
             TargetSession::ReadWrite => ("SHOW transaction_read_only", "off"),
             TargetSession::ReadOnly => ("SHOW transaction_read_only", "on"),
             TargetSession::Primary => ("SELECT pg_catalog.pg_is_in_recovery()", "f"),

@@ -8,7 +8,7 @@ use probes::postgres::Session;
 use tokio::{
     sync::watch,
     task::JoinHandle,
-    time::{Instant, sleep, timeout},
+    time::{sleep, timeout},
 };
 
 use super::sessions::Sessions;
@@ -20,7 +20,7 @@ const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 /// How long a connection may be silent before the server is asked whether it is still there.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// How long connecting, and each question, may take.
+/// How long a question may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Counts what may have been a change.
@@ -55,7 +55,7 @@ impl Drop for Listener {
 async fn listen(sessions: &Sessions, channel: &str, telling: &watch::Sender<u64>) {
     let mut pause = AGAIN.0;
     loop {
-        if let Ok(session) = sessions.open(Instant::now() + PATIENCE).await
+        if let Ok(session) = sessions.open().await
             && let Ok(Ok(heard)) = timeout(PATIENCE, session.listen(channel)).await
         {
             pause = AGAIN.0;

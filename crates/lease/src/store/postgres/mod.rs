@@ -98,7 +98,10 @@ impl PostgresStore {
         PostgresStore {
             key: options.lock.encoded(),
             channel: listener::channel(&options.lock),
-            sessions: Arc::new(Sessions::new(options.settings.clone())),
+            sessions: Arc::new(Sessions::new(
+                options.settings.clone(),
+                options.request_timeout,
+            )),
             listener: OnceLock::new(),
             known: AtomicU64::new(0),
             reading: watch::Sender::new(0),
@@ -114,8 +117,7 @@ impl PostgresStore {
         patience: Duration,
     ) -> Result<Option<Vec<Row>>, StoreError> {
         let request = Request::Statement(statement, parameters);
-        let ask = self.sessions.ask(request, Instant::now() + patience);
-        match self.in_time(patience, ask).await? {
+        match self.in_time(patience, self.sessions.ask(request)).await? {
             Ok(rows) => Ok(Some(rows)),
             Err(error) if failure::is_without_tables(&error) => Ok(None),
             Err(error) => Err(self.judge(&error, Doing::Asking)),
@@ -146,7 +148,6 @@ impl PostgresStore {
 
     async fn swap_now(&self, write: &Write) -> Result<bool, StoreError> {
         let patience = self.options.request_timeout;
-        let deadline = Instant::now() + patience;
         let parameters = SwapParameters::new(write, &self.options.lock, &self.channel, patience);
         let parameters = parameters.map_err(|error| StoreError::Local {
             place: self.place(),
@@ -155,10 +156,10 @@ impl PostgresStore {
         let (statement, parameters) = (tables::swap(write), parameters.all());
         let request = Request::Statement(&statement, &parameters);
         let rows = loop {
-            match self.sessions.ask(request, deadline).await {
+            match self.sessions.ask(request).await {
                 Ok(rows) => break rows,
                 Err(error) if failure::is_without_tables(&error) => {
-                    self.make_tables(deadline).await?;
+                    self.make_tables().await?;
                 }
                 Err(error) => return Err(self.judge(&error, Doing::Asking)),
             }
@@ -170,13 +171,9 @@ impl PostgresStore {
     }
 
     /// Makes the tables, or waits for somebody else who does.
-    async fn make_tables(&self, deadline: Instant) -> Result<(), StoreError> {
+    async fn make_tables(&self) -> Result<(), StoreError> {
         loop {
-            match self
-                .sessions
-                .ask(Request::Script(SCHEMA_SQL), deadline)
-                .await
-            {
+            match self.sessions.ask(Request::Script(SCHEMA_SQL)).await {
                 Ok(_) => return Ok(()),
                 Err(error) if failure::is_making_race(&error) => tokio::task::yield_now().await,
                 Err(error) => return Err(self.judge(&error, Doing::MakingTables)),
@@ -202,22 +199,31 @@ impl PostgresStore {
                 }
             }
         };
-        let mut entries = Vec::new();
+        let (mut entries, mut most) = (Vec::new(), PAGE);
         loop {
             let page: [Parameter<'_>; 4] = [
                 (&self.key, Type::TEXT),
                 (&next, Type::INT8),
                 (&at, Type::INT8),
-                (&PAGE, Type::INT8),
+                (&most, Type::INT8),
             ];
-            let rows = self.ask(tables::PAGE, &page, patience).await?;
-            let rows = rows.unwrap_or_default();
+            let request = Request::Statement(tables::PAGE, &page);
+            let rows = match self.in_time(patience, self.sessions.ask(request)).await? {
+                Ok(rows) => rows,
+                // The last lines of many failed commands, for instance.
+                Err(PostgresError::TooLong { .. }) if most > 1 => {
+                    most = (most / 8).max(1);
+                    continue;
+                }
+                Err(error) if failure::is_without_tables(&error) => return Ok(entries),
+                Err(error) => return Err(self.judge(&error, Doing::Asking)),
+            };
             for row in &rows {
                 let entry = tables::read_entry(row).map_err(foreign)?;
                 next = tables::number(entry.seq).saturating_add(1);
                 entries.push(entry);
             }
-            if rows.len() < PAGE as usize {
+            if (rows.len() as i64) < most {
                 return Ok(entries);
             }
         }

@@ -131,8 +131,11 @@ impl SwapParameters {
             ats: write.entries.iter().map(|e| number(e.at.0)).collect(),
             entries: write.entries.iter().map(ascii).collect::<Result<_, _>>()?,
             channel: channel.to_owned(),
-            // 0 would be none.
-            lock_timeout: patience.as_millis().clamp(1, i32::MAX as u128).to_string(),
+            // Somewhat shorter, so that the server's own word of it still arrives; 0 would be no limit.
+            lock_timeout: (patience * 3 / 4)
+                .as_millis()
+                .clamp(1, i32::MAX as u128)
+                .to_string(),
         })
     }
 
