@@ -25,8 +25,8 @@ lint: ## format, clippy, docs, scripts, workflows, licences
 fmt: ## format the Rust sources
 	@cargo fmt --all
 
-chaos: ## seeded faults on real processes, 200 runs (BATON_CHAOS_RUNS, BATON_CHAOS_SEED)
-	@BATON_CHAOS_RUNS=$${BATON_CHAOS_RUNS:-200} dist-scripts/test -p baton-tests --test chaos -- --nocapture $(ARGS)
+chaos: ## seeded faults on real processes and stores, 300 rounds (BATON_CHAOS_RUNS, _SEED, _STORE)
+	@BATON_CHAOS_RUNS=$${BATON_CHAOS_RUNS:-300} dist-scripts/test -p baton-tests --test chaos -- --nocapture $(ARGS)
 
 load: ## 200 deployments of 20 environments thrown at each store at once (ARGS: names of stores)
 	@dist-scripts/load $(ARGS)

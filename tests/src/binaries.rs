@@ -43,6 +43,15 @@ pub fn push_metrics() -> &'static Path {
     PATH.get_or_init(|| find("push-metrics"))
 }
 
+/// The wrapper of commands on a target, from the same folder.
+///
+/// # Panics
+/// It cannot be built.
+pub fn fence_guard() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| find("fence-guard"))
+}
+
 fn find(program: &str) -> PathBuf {
     match env::var_os("BATON_BIN_DIR") {
         Some(folder) => PathBuf::from(folder).join(program),

@@ -5,15 +5,20 @@ use std::collections::BTreeMap;
 
 use ledger::{Entry, Event};
 
-use crate::Scene;
+use crate::{Scene, target::Target};
 
 /// Everything that breaks a promise, in words; empty where all were kept.
 pub fn complaints(scene: &Scene) -> Vec<String> {
-    let entries = scene.audit().entries();
     let mut found = scene.target().overlaps();
-    found.extend(tokens(&entries));
-    found.extend(ends(&entries));
-    found.extend(unaccounted(scene, &entries));
+    found.extend(of(&scene.audit().entries(), &scene.target()));
+    found
+}
+
+/// The same of a ledger wherever it lies, without the order of lines at the target.
+pub fn of(entries: &[Entry], target: &Target) -> Vec<String> {
+    let mut found = tokens(entries);
+    found.extend(ends(entries));
+    found.extend(unaccounted(target, entries));
     found
 }
 
@@ -114,7 +119,7 @@ fn ends(entries: &[Entry]) -> Vec<String> {
 }
 
 /// Whoever wrote to the target had a token that the ledger gave out.
-fn unaccounted(scene: &Scene, entries: &[Entry]) -> Vec<String> {
+fn unaccounted(target: &Target, entries: &[Entry]) -> Vec<String> {
     let given: Vec<u64> = entries
         .iter()
         .filter(|e| {
@@ -125,7 +130,7 @@ fn unaccounted(scene: &Scene, entries: &[Entry]) -> Vec<String> {
         })
         .map(|e| e.token)
         .collect();
-    let mut tokens: Vec<u64> = scene.target().lines().iter().map(|l| l.token).collect();
+    let mut tokens: Vec<u64> = target.lines().iter().map(|l| l.token).collect();
     tokens.dedup();
     tokens
         .into_iter()

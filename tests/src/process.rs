@@ -1,7 +1,7 @@
 //! Processes as `/proc` shows them: whether a tree is dead is judged from here and from what it writes, never from
 //! what its supervisor says.
 
-use std::{collections::HashSet, fs};
+use std::{collections::HashSet, fs, path::Path};
 
 use nix::{
     sys::signal::{self, Signal},
@@ -67,6 +67,16 @@ pub fn arguments(pid: u32) -> String {
         .replace('\0', " ")
         .trim_end()
         .to_owned()
+}
+
+/// Live processes whose working directory is in this folder.
+pub fn working_in(folder: &Path) -> Vec<u32> {
+    all()
+        .into_iter()
+        .filter(|pid| {
+            fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|at| at.starts_with(folder))
+        })
+        .collect()
 }
 
 /// Live processes with `text` in their arguments: found even where they cleared their environment and left their

@@ -81,11 +81,16 @@ impl Scene {
     /// # Panics
     /// No temporary folder can be made.
     pub fn new() -> Scene {
+        Scene::named("baton-scene-")
+    }
+
+    /// The same, in a folder whose name begins so.
+    ///
+    /// # Panics
+    /// No temporary folder can be made.
+    pub fn named(prefix: &str) -> Scene {
         Scene {
-            folder: tempfile::Builder::new()
-                .prefix("baton-scene-")
-                .tempdir()
-                .unwrap(),
+            folder: tempfile::Builder::new().prefix(prefix).tempdir().unwrap(),
         }
     }
 
@@ -116,7 +121,12 @@ impl Scene {
 
     /// Lease and ledger.
     pub fn audit(&self) -> Audit {
-        self.audit_of(&format!("{REPOSITORY}/{ENVIRONMENT}"))
+        self.audit_of(&self.lock())
+    }
+
+    /// The name of the lock.
+    pub fn lock(&self) -> String {
+        format!("{REPOSITORY}/{ENVIRONMENT}")
     }
 
     /// Lease and ledger of another lock.

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::Ipv4Addr,
     os::unix::{
         fs::{PermissionsExt, chown},
         process::CommandExt,
@@ -12,8 +13,8 @@ use std::{
 };
 
 use nix::{
-    sys::signal::Signal,
-    unistd::{User, geteuid},
+    sys::signal::{Signal, kill},
+    unistd::{Pid, User, geteuid},
 };
 use tempfile::TempDir;
 
@@ -30,13 +31,18 @@ pub struct PostgresSetup {
     pub starting_up: bool,
     /// Further lines of `postgresql.conf`: `max_connections=5`.
     pub settings: Vec<String>,
+    /// The address it listens on beside its socket; 127.0.0.1 where none is named.
+    pub address: Option<Ipv4Addr>,
+    /// The folder that its own is made in; the system's temporary one where none is named.
+    pub parent: Option<PathBuf>,
 }
 
-/// A PostgreSQL server of its own on 127.0.0.1, and on a socket in [`Postgres::folder`].
+/// A PostgreSQL server of its own on 127.0.0.1 or another address, and on a socket in [`Postgres::folder`].
 #[derive(Debug)]
 pub struct Postgres {
     /// Its port.
     pub port: u16,
+    address: Ipv4Addr,
     process: Option<Process>,
     settings: Vec<String>,
     data: PathBuf,
@@ -56,7 +62,7 @@ impl Postgres {
 
     /// Starts one.
     pub fn start_with(setup: &PostgresSetup) -> Postgres {
-        let mut server = Postgres::new();
+        let mut server = Postgres::new(setup);
         let password = server.folder().join("password");
         fs::write(&password, Postgres::PASSWORD).expect("a file");
         as_owner(&password);
@@ -90,10 +96,16 @@ impl Postgres {
 
     /// Starts a standby of `primary`, in recovery as long as that lives. Where it is not `hot` it takes no connections.
     pub fn standby_of(primary: &Postgres, hot: bool) -> Postgres {
-        let mut server = Postgres::new();
+        Postgres::standby_with(primary, hot, &PostgresSetup::default())
+    }
+
+    /// The same with an address, a folder and settings of its own.
+    pub fn standby_with(primary: &Postgres, hot: bool, setup: &PostgresSetup) -> Postgres {
+        let mut server = Postgres::new(setup);
         let mut copy = command("pg_basebackup");
         copy.env("PGPASSWORD", Postgres::PASSWORD);
-        copy.args(["--host=127.0.0.1", "--username", Postgres::USER, "--port"]);
+        copy.arg(format!("--host={}", primary.address));
+        copy.args(["--username", Postgres::USER, "--port"]);
         copy.arg(primary.port.to_string());
         copy.args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"]);
         run(copy.arg("--pgdata").arg(&server.data));
@@ -102,21 +114,28 @@ impl Postgres {
             false => ("hot_standby=off", "consistent recovery state reached"),
         };
         server.settings.push(setting.to_owned());
+        server.settings.extend(setup.settings.iter().cloned());
         server.launch(ready);
         server
     }
 
     /// A place for one.
-    fn new() -> Postgres {
-        let folder = TempDir::new().expect("a folder");
+    fn new(setup: &PostgresSetup) -> Postgres {
+        let folder = match &setup.parent {
+            Some(parent) => TempDir::new_in(parent),
+            None => TempDir::new(),
+        };
+        let folder = folder.expect("a folder");
         as_owner(folder.path());
         let port = free_port();
+        let address = setup.address.unwrap_or(Ipv4Addr::LOCALHOST);
         Postgres {
             port,
+            address,
             process: None,
             settings: vec![
                 format!("port={port}"),
-                "listen_addresses=127.0.0.1".to_owned(),
+                format!("listen_addresses={address}"),
                 format!("unix_socket_directories={}", folder.path().display()),
                 "fsync=off".to_owned(),
                 // Nothing in the machine's shared memory that a killed server would leave.
@@ -198,6 +217,16 @@ impl Postgres {
     /// What it has logged so far.
     pub fn log(&self) -> String {
         self.process.as_ref().map(Process::log).unwrap_or_default()
+    }
+
+    /// Sends a signal to every one of its processes, such as SIGSTOP to make all of it stand still.
+    pub fn signal_all(&self, signal: Signal) {
+        for process in self.processes() {
+            let name = process.file_name().and_then(|name| name.to_str());
+            if let Some(pid) = name.and_then(|name| name.parse().ok()) {
+                let _gone = kill(Pid::from_raw(pid), signal);
+            }
+        }
     }
 
     /// Sends a signal to the process that takes connections, such as SIGSTOP to make it hang.

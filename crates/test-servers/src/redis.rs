@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::{SocketAddr, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -26,9 +26,13 @@ pub struct RedisSetup {
     pub port: Option<u16>,
     /// It watches others and holds no data: `redis-server --sentinel`.
     pub sentinel: bool,
+    /// The address it listens on; 127.0.0.1 where none is named.
+    pub address: Option<Ipv4Addr>,
+    /// The folder that its own is made in; the system's temporary one where none is named.
+    pub parent: Option<PathBuf>,
 }
 
-/// A Redis server of its own on 127.0.0.1.
+/// A Redis server of its own on 127.0.0.1 or another address.
 #[derive(Debug)]
 pub struct Redis {
     /// Its port.
@@ -45,7 +49,11 @@ impl Redis {
 
     /// Starts one, and waits until it takes connections; what it then says is the test's to look at.
     pub fn start_with(setup: &RedisSetup) -> Redis {
-        let folder = TempDir::new().expect("a folder");
+        let folder = match &setup.parent {
+            Some(parent) => TempDir::new_in(parent),
+            None => TempDir::new(),
+        };
+        let folder = folder.expect("a folder");
         Redis::start_in(folder, setup)
     }
 
@@ -62,8 +70,9 @@ impl Redis {
         let port = setup.port.unwrap_or_else(free_port);
         let path = |name: &str| folder.path().join(name).display().to_string();
         let write = |name: &str, text: &str| fs::write(path(name), text).expect("a file");
+        let address = setup.address.unwrap_or(Ipv4Addr::LOCALHOST);
         let mut config = format!(
-            "bind 127.0.0.1\nprotected-mode no\ndir {0}\nunixsocket {0}/redis.sock\n",
+            "bind {address}\nprotected-mode no\ndir {0}\nunixsocket {0}/redis.sock\n",
             folder.path().display()
         );
         if !setup.sentinel {
@@ -96,7 +105,7 @@ impl Redis {
             command.arg("--sentinel");
         }
         let mut process = Process::start(&mut command, Path::new(&path("log")));
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let address = SocketAddr::from((address, port));
         process.await_ready(Duration::from_secs(30), || {
             TcpStream::connect(address).is_ok()
         });

@@ -1,14 +1,26 @@
-//! What happens in one run, decided by its seed before anything starts.
+//! What happens in one round, decided by its seed before anything starts.
 
 use std::time::Duration;
 
-use lease::testing::http_git::Mode;
-use nix::sys::signal::Signal;
+use crate::{
+    dice::Dice,
+    faults::{self, Happening},
+    store::Kind,
+};
 
-use crate::dice::Dice;
-
-/// The time in which things happen; afterwards everything is let go.
-const LASTS: u64 = 10_000;
+/// One round.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) store: Kind,
+    /// The lease time; nothing where everything keeps the default timing of the store's row.
+    pub(crate) lease: Option<Duration>,
+    /// The target refuses older tokens itself, so that anything may be frozen.
+    pub(crate) guarded: bool,
+    /// The store may forget what it has acknowledged: only what a guarded target promises is left (design §5).
+    pub(crate) forgetful: bool,
+    pub(crate) deployments: Vec<Deployment>,
+    pub(crate) happenings: Vec<Happening>,
+}
 
 /// One run of a workflow.
 #[derive(Debug)]
@@ -18,7 +30,7 @@ pub(crate) struct Deployment {
     pub(crate) legs: Vec<Leg>,
 }
 
-/// One of its candidates.
+/// One of its candidates, on the runner's host of the same number.
 #[derive(Debug)]
 pub(crate) struct Leg {
     pub(crate) delay: Duration,
@@ -27,48 +39,16 @@ pub(crate) struct Leg {
     pub(crate) on_failure: bool,
     pub(crate) await_gates: bool,
     pub(crate) hold: bool,
-    /// Reaches the store over a link of its own that can be cut.
-    pub(crate) linked: bool,
-}
-
-/// What happens to a candidate.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Fault {
-    /// Its machine is gone.
-    Lose,
-    /// A signal to its supervisor.
-    Supervisor(Signal),
-    /// A signal to its watchdog.
-    Watchdog(Signal),
-    /// A signal to its command's processes.
-    Tree(Signal),
-    /// Its link to the store does this.
-    Link(Mode),
-    /// Its link shows readers what is there now, from now on.
-    Freeze,
-    /// A person asks for another candidate.
-    Transfer,
-}
-
-/// A fault, when, and to whom.
-#[derive(Debug)]
-pub(crate) struct Happening {
-    pub(crate) at: Duration,
-    pub(crate) deployment: usize,
-    pub(crate) leg: usize,
-    pub(crate) fault: Fault,
-}
-
-/// A whole run.
-#[derive(Debug)]
-pub(crate) struct Plan {
-    pub(crate) deployments: Vec<Deployment>,
-    pub(crate) happenings: Vec<Happening>,
 }
 
 impl Plan {
+    /// The round of this seed. A seed means the same round whatever else is played.
     pub(crate) fn new(seed: u64) -> Plan {
         let mut dice = Dice::new(seed);
+        let store = Kind::of_seed(seed);
+        // A takeover at default timing takes half a minute with git: few rounds are so long.
+        let lease = (!dice.chance(4)).then(|| Duration::from_millis(5000));
+        let guarded = dice.chance(40);
         let mut numbers: Vec<u64> = (1..=dice.one_of(&[1, 1, 2, 2, 3])).collect();
         if dice.chance(30) {
             numbers.reverse();
@@ -77,29 +57,31 @@ impl Plan {
             .into_iter()
             .map(|n| deployment(n, &mut dice))
             .collect();
-        let mut happenings = Vec::new();
-        for (index, deployment) in deployments.iter().enumerate() {
-            for (number, leg) in deployment.legs.iter().enumerate() {
-                for (at, fault) in faults(leg, deployment.starts, &mut dice) {
-                    happenings.push(Happening {
-                        at,
-                        deployment: index,
-                        leg: number,
-                        fault,
-                    });
-                }
-            }
-        }
-        happenings.sort_by_key(|h| h.at);
-        Plan {
+        let mut plan = Plan {
+            store,
+            lease,
+            guarded,
+            forgetful: false,
             deployments,
-            happenings,
+            happenings: Vec::new(),
+        };
+        plan.forgetful = faults::strew(&mut plan, &mut dice);
+        let longer = plan.longer();
+        for happening in &mut plan.happenings {
+            happening.at = happening.at.mul_f64(longer);
         }
+        plan
+    }
+
+    /// How much longer everything takes than at the short lease time.
+    pub(crate) fn longer(&self) -> f64 {
+        let lasts = self.lease.unwrap_or(self.store.default_lease());
+        lasts.as_secs_f64() / 5.0
     }
 }
 
 fn deployment(number: u64, dice: &mut Dice) -> Deployment {
-    let (await_gates, hold, linked) = (dice.chance(10), dice.chance(10), dice.chance(50));
+    let (await_gates, hold) = (dice.chance(10), dice.chance(10));
     let legs = (0..dice.one_of(&[1, 2, 2, 2, 2, 3]))
         .map(|_| Leg {
             delay: dice.millis(0, 1500),
@@ -108,7 +90,6 @@ fn deployment(number: u64, dice: &mut Dice) -> Deployment {
             on_failure: dice.chance(50),
             await_gates,
             hold,
-            linked,
         })
         .collect();
     Deployment {
@@ -120,72 +101,16 @@ fn deployment(number: u64, dice: &mut Dice) -> Deployment {
 
 fn script(dice: &mut Dice) -> String {
     let write = r#"write "deploy-$BATON_ATTEMPT""#;
-    let seconds = dice.within(2, 50) as f64 / 10.0;
-    match dice.within(1, 10) {
-        1..=5 => format!("{write} {seconds}"),
+    let seconds = dice.within(2, 60) as f64 / 10.0;
+    match dice.within(1, 11) {
+        1..=4 => format!("{write} {seconds}"),
+        5 => format!("for step in 1 2 3; do write deploy-$BATON_ATTEMPT-$step {seconds}; done"),
         6..=7 => format!("{write} {seconds}; exit 3"),
         8 => format!("trap '' TERM INT; {write} {seconds}"),
         9 => format!("{write} forever"),
-        _ => format!(
-            "(setsid \"$WRITER\" \"$TARGET\" \"$BATON_FENCING_TOKEN\" \"deploy-$BATON_ATTEMPT\" forever &); {write} {seconds}"
+        10 => format!(
+            "echo \"$BATON_FENCING_TOKEN\" > seen; {write} {seconds}; echo result=1 >> \"$BATON_OUTPUT\""
         ),
+        _ => format!("(setsid {write} forever &); {write} {seconds}"),
     }
-}
-
-/// Up to three things that happen to one candidate. Of supervisor and watchdog at most one is touched: no promise holds
-/// where both are (design §4, promise 2), unless all is lost at once.
-fn faults(leg: &Leg, from: Duration, dice: &mut Dice) -> Vec<(Duration, Fault)> {
-    let mut found = Vec::new();
-    let guardian = dice.chance(50);
-    for _ in 0..dice.within(0, 3) {
-        let at = from + dice.millis(300, LASTS - 4000);
-        let until = at + dice.millis(200, 6000);
-        match dice.within(1, 12) {
-            1 => found.push((at, Fault::Lose)),
-            2 if guardian => found.push((at, Fault::Supervisor(Signal::SIGKILL))),
-            2 => found.push((at, Fault::Watchdog(Signal::SIGKILL))),
-            3 | 4 => {
-                let touch = if guardian {
-                    Fault::Supervisor
-                } else {
-                    Fault::Watchdog
-                };
-                found.extend([
-                    (at, touch(Signal::SIGSTOP)),
-                    (until, touch(Signal::SIGCONT)),
-                ]);
-            }
-            5 => found.push((at, Fault::Tree(Signal::SIGKILL))),
-            6 => found.extend([
-                (at, Fault::Tree(Signal::SIGSTOP)),
-                (until, Fault::Tree(Signal::SIGCONT)),
-            ]),
-            7 => found.push((
-                at,
-                Fault::Supervisor(dice.one_of(&[Signal::SIGINT, Signal::SIGTERM])),
-            )),
-            8 => found.push((at, Fault::Transfer)),
-            9 if leg.linked => {
-                found.extend([
-                    (at, Fault::Freeze),
-                    (at, Fault::Link(Mode::Stale)),
-                    (until, Fault::Link(Mode::Serve)),
-                ]);
-            }
-            _ if leg.linked => {
-                let mode = dice.one_of(&[
-                    Mode::Silent,
-                    Mode::Silent,
-                    Mode::Refuse,
-                    Mode::LoseAnswer,
-                    Mode::HoldPush,
-                    Mode::Status(503),
-                    Mode::Slow(Duration::from_millis(300)),
-                ]);
-                found.extend([(at, Fault::Link(mode)), (until, Fault::Link(Mode::Serve))]);
-            }
-            _ => {}
-        }
-    }
-    found
 }

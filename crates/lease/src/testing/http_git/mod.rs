@@ -8,7 +8,7 @@ mod request;
 
 use std::{
     fs, io,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
     sync::{
@@ -30,6 +30,10 @@ use request::Request;
 
 /// The user that the server knows.
 pub const USER: &str = "x-access-token";
+
+/// A repository of the server's own: pushes are let in, and nothing tidies up behind a test's back.
+const SETTINGS: &str =
+    "[http]\n\treceivepack = true\n[gc]\n\tauto = 0\n[receive]\n\tautogc = false\n";
 
 /// What the server does with the next requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,14 +82,14 @@ impl Server {
     /// # Errors
     /// The folder or the port cannot be used, or git is missing.
     pub fn start(root: &Path, token: &str) -> io::Result<Server> {
-        Server::start_at(IpAddr::V4(Ipv4Addr::LOCALHOST), root, token)
+        Server::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), root, token)
     }
 
-    /// The same on another address of this host.
+    /// The same on another address of this host; port 0 is a free one. A repository that is there is served as it is.
     ///
     /// # Errors
     /// As for [`Server::start`].
-    pub fn start_at(address: IpAddr, root: &Path, token: &str) -> io::Result<Server> {
+    pub fn start_at(address: SocketAddr, root: &Path, token: &str) -> io::Result<Server> {
         let repository = root.join("store.git");
         git(
             &[
@@ -98,12 +102,13 @@ impl Server {
             &repository,
         )?;
         let mut config = fs::read_to_string(repository.join("config"))?;
-        config.push_str(
-            "[http]\n\treceivepack = true\n[gc]\n\tauto = 0\n[receive]\n\tautogc = false\n",
-        );
-        fs::write(repository.join("config"), config)?;
+        // Another server may be serving it: what is read at any time is not written twice.
+        if !config.contains(SETTINGS) {
+            config.push_str(SETTINGS);
+            fs::write(repository.join("config"), config)?;
+        }
 
-        let listener = std::net::TcpListener::bind((address, 0))?;
+        let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
@@ -134,6 +139,11 @@ impl Server {
             stop,
             thread: Some(thread),
         })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The repository's URL, without credentials: `http://127.0.0.1:40123/store.git`.
