@@ -29,7 +29,9 @@ use nix::{
         prctl,
         signal::{SigSet, Signal},
         signalfd::{SfdFlags, SignalFd},
+        wait::waitpid,
     },
+    unistd::Pid,
 };
 use supervisor::{
     fork::{Forked, fork_alone},
@@ -202,7 +204,10 @@ fn enter(
     // A keeper that is dead by now does not answer below.
     let _dead = near.write_all(&[GO]);
     lock.release()?;
-    match attend(near, &signals, caller)? {
+    let answer = attend(near, &signals, caller);
+    // Nothing of the guard outlives it, not even a dead process that nobody collects.
+    let _collected = waitpid(Pid::from_raw(keeper), None);
+    match answer? {
         Some(exit) => Ok(exit),
         None => settle(request, file, &running),
     }

@@ -146,3 +146,12 @@ fn a_killed_guards_command_is_dead_although_it_ignores_every_signal() {
     guard.wait().unwrap();
     until("end of the command", || (!acts(pid)).then_some(()));
 }
+
+#[test]
+fn nothing_of_a_guard_is_left_when_it_ends() {
+    let target = Target::new();
+    // The keeper is the command's parent.
+    assert!(target.run(&call(7, "echo $PPID >pid")).status.success());
+    let keeper = pid_in(&target, "pid");
+    assert!(!std::path::Path::new(&format!("/proc/{keeper}")).exists());
+}
