@@ -29,7 +29,7 @@ use ledger::Entry;
 use probes::redis::Value;
 use tokio::{
     sync::watch::Receiver,
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use self::{
@@ -176,8 +176,11 @@ impl RedisStore {
                         self.confirm(seen, count);
                     }
                     Ok(_) => return,
-                    // Whoever waits asks again by itself, and is told why then.
-                    Err(_) => {}
+                    // Whoever waits asks by itself some time, and is told why then.
+                    Err(_) => {
+                        sleep(watch::PAUSE).await;
+                        continue;
+                    }
                 }
             }
             if heard.changed().await.is_err() {

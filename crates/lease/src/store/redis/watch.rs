@@ -18,7 +18,7 @@ use super::{failure::Failure, pool::Pool};
 const SILENCE: Duration = Duration::from_secs(3);
 
 /// From one failed try to the next.
-const PAUSE: Duration = Duration::from_millis(500);
+pub(super) const PAUSE: Duration = Duration::from_millis(500);
 
 /// What has been heard so far.
 #[derive(Clone, Debug, Default)]
