@@ -1,6 +1,6 @@
 # The index of entry points. What each does stands in dist-scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos load e2e-loki ci-local generate lint fmt bench dist audit mutants bootstrap clean
+.PHONY: help demo test chaos model load e2e-loki ci-local generate lint fmt bench dist audit mutants bootstrap clean
 # More arguments for the script behind a target: make demo ARGS=--fail
 ARGS ?=
 
@@ -28,6 +28,9 @@ fmt: ## format the Rust sources
 chaos: ## seeded faults on real processes and stores, 300 rounds (BATON_CHAOS_RUNS, _SEED, _STORE)
 	@BATON_CHAOS_RUNS=$${BATON_CHAOS_RUNS:-300} dist-scripts/test -p baton-tests --test chaos -- --nocapture $(ARGS)
 
+model: ## every state of the lease's small worlds, with every fault that the model knows
+	@BATON_MODEL_WIDE=1 dist-scripts/test -p lease --test model -- --test-threads 2 $(ARGS)
+
 load: ## 200 deployments of 20 environments thrown at each store at once (ARGS: names of stores)
 	@dist-scripts/load $(ARGS)
 
@@ -43,7 +46,7 @@ dist: ## static binaries for both architectures, staged and packed (x64 alone: A
 audit: ## known vulnerabilities among the dependencies (needs the network)
 	@dist-scripts/audit $(ARGS)
 
-mutants: ## change the code, see whether a test notices (hours; ARGS: for cargo mutants)
+mutants: ## take each protection away, see its test notice (ARGS: --gate, words, or --any for cargo mutants)
 	@dist-scripts/mutants $(ARGS)
 
 bootstrap: ## bring the tools that lint and test need

@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use lease::{
-    LockName, OnPrimaryLost, Policy, Timing,
+    LockName, OnPrimaryLost, Phase, Policy, Timing,
     protocol::{CandidateConfig, PersonConfig, Request, Rerun, Task, WatcherConfig},
 };
-use ledger::{AttemptOutcome, Deployment, Party, Role};
+use ledger::{
+    AttemptOutcome, Deployment, DeploymentState, FailureReason, Outcome, Party, Role,
+    TakeoverReason,
+};
 
 use crate::{
     clock::{Clock, Millis},
-    scenario::{Fate, Member, Part, Plan, Scenario},
+    scenario::{Fate, Member, Part, Plan, Scenario, Strike, millis},
     world::World,
 };
 
@@ -105,6 +108,7 @@ impl Scenario {
             slowest: 2_000,
             orders: false,
             timed: true,
+            calm: None,
             sights: Vec::new(),
         }
     }
@@ -162,6 +166,14 @@ impl Scenario {
         self.with(Part::Person(config), works(0), None)
     }
 
+    /// The same world with everything that can go wrong.
+    pub(crate) fn wide(mut self) -> Self {
+        join(&mut self.reads, any_read());
+        join(&mut self.swaps, any_swap(self.timing));
+        join(&mut self.strikes, any_strike(self.timing));
+        self
+    }
+
     /// How fast the clocks run, one host after the other, in thousandths.
     pub(crate) fn rates(mut self, rates: &[u64]) -> Self {
         for (member, rate) in self.cast.iter_mut().zip(rates) {
@@ -171,7 +183,133 @@ impl Scenario {
     }
 }
 
+/// Everything that can become of a request to a store of this timing: a write may land before D, between D and L, and
+/// after L.
+pub(crate) fn any_swap(timing: Timing) -> Vec<Fate> {
+    let (d, l) = (millis(timing.deadline), millis(timing.lease));
+    vec![
+        Fate::Fast,
+        Fate::LostBefore,
+        Fate::LostAfter,
+        Fate::Late(d * 2 / 3),
+        Fate::Late((d + l) / 2),
+        Fate::Late(l + 1_500),
+    ]
+}
+
+/// The worst of it: what no resend mends in time.
+pub(crate) fn worst_swaps(timing: Timing) -> Vec<Fate> {
+    let (d, l) = (millis(timing.deadline), millis(timing.lease));
+    vec![Fate::Fast, Fate::LostAfter, Fate::Late((d + l) / 2)]
+}
+
+/// A crash, a pause between D and L, and partitions past D and past L.
+pub(crate) fn worst_strikes(timing: Timing) -> Vec<Strike> {
+    let (d, l) = (millis(timing.deadline), millis(timing.lease));
+    vec![
+        Strike::Crash,
+        Strike::Freeze((d + l) / 2),
+        Strike::CutOff(d),
+        Strike::CutBack(l * 2),
+    ]
+}
+
+pub(crate) fn any_read() -> Vec<Fate> {
+    vec![
+        Fate::Fast,
+        Fate::LostBefore,
+        Fate::Stale,
+        Fate::TornLedger,
+        Fate::TornLease,
+    ]
+}
+
+/// A crash, and pauses and partitions shorter than D, between D and L, and longer than both.
+pub(crate) fn any_strike(timing: Timing) -> Vec<Strike> {
+    let (d, l) = (millis(timing.deadline), millis(timing.lease));
+    vec![
+        Strike::Crash,
+        Strike::Freeze(d / 2),
+        Strike::Freeze((d + l) / 2),
+        Strike::Freeze(l * 3),
+        Strike::CutOff(d),
+        Strike::CutOff(l * 2),
+        Strike::CutBack(d),
+        Strike::CutBack(l * 2),
+    ]
+}
+
 /// Something was taken over.
 pub(crate) fn taken_over(_: &Scenario, world: &World) -> bool {
     world.store.tip.deployments.iter().any(|d| d.failovers > 0)
+}
+
+fn join<T: PartialEq>(some: &mut Vec<T>, more: Vec<T>) {
+    for one in more {
+        if !some.contains(&one) {
+            some.push(one);
+        }
+    }
+}
+
+fn outcomes(world: &World) -> impl Iterator<Item = (Outcome, Option<FailureReason>)> + '_ {
+    let ended = |d: &DeploymentState| Some((d.outcome?, d.reason));
+    world.store.tip.deployments.iter().filter_map(ended)
+}
+
+pub(crate) fn succeeded(_: &Scenario, world: &World) -> bool {
+    outcomes(world).any(|(outcome, _)| outcome == Outcome::Succeeded)
+}
+
+pub(crate) fn failed(_: &Scenario, world: &World) -> bool {
+    outcomes(world).any(|(outcome, _)| outcome == Outcome::Failed)
+}
+
+pub(crate) fn cancelled(_: &Scenario, world: &World) -> bool {
+    outcomes(world).any(|(outcome, _)| outcome == Outcome::Cancelled)
+}
+
+pub(crate) fn superseded(_: &Scenario, world: &World) -> bool {
+    outcomes(world).any(|(outcome, _)| outcome == Outcome::Superseded)
+}
+
+pub(crate) fn abandoned(_: &Scenario, world: &World) -> bool {
+    outcomes(world).any(|(_, reason)| reason == Some(FailureReason::Abandoned))
+}
+
+pub(crate) fn gates_missing(_: &Scenario, world: &World) -> bool {
+    outcomes(world).any(|(_, reason)| reason == Some(FailureReason::GatesMissing))
+}
+
+pub(crate) fn rolled_back(_: &Scenario, world: &World) -> bool {
+    let done = |d: &DeploymentState| d.on_failure_succeeded == Some(true);
+    world.store.tip.deployments.iter().any(done)
+}
+
+pub(crate) fn held(_: &Scenario, world: &World) -> bool {
+    let record = world.store.record.as_ref();
+    record.is_some_and(|r| r.phase == Phase::Held)
+}
+
+pub(crate) fn transferred(_: &Scenario, world: &World) -> bool {
+    let deployments = &world.store.tip.deployments;
+    let manual = |d: &DeploymentState| d.last_failover == Some(TakeoverReason::Manual);
+    deployments.iter().any(manual)
+}
+
+pub(crate) fn everybody_queued(_: &Scenario, world: &World) -> bool {
+    world.store.tip.queue_depth() > 0
+}
+
+/// Two trees live at once: what only a guard keeps apart.
+pub(crate) fn two_live(_: &Scenario, world: &World) -> bool {
+    world.hosts.iter().filter(|h| h.tree.is_some()).count() > 1
+}
+
+/// A process was killed because it could not renew.
+pub(crate) fn fenced(_: &Scenario, world: &World) -> bool {
+    let dying = |h: &std::sync::Arc<crate::host::Host>| {
+        h.runs() && h.tree.as_ref().is_some_and(|t| t.dead.is_some())
+    };
+    world.hosts.iter().any(dying)
 }

@@ -90,6 +90,10 @@ impl Model for Scenario {
                         && (!world.is_over() || !scenario.timed || world.ended_well(scenario))
                 },
             ),
+            Property::always(
+                "nothing is disturbed",
+                |scenario: &Scenario, world: &World| scenario.calm.is_none_or(|holds| holds(world)),
+            ),
         ];
         all.extend(
             self.sights
@@ -102,8 +106,10 @@ impl Model for Scenario {
 
 /// Explores every state of a scenario: at least so many are there to explore.
 pub(crate) fn explore(mut scenario: Scenario, at_least: usize) {
-    let more = std::env::var("BATON_MODEL_FAULTS").ok();
-    scenario.faults += more.and_then(|n| n.parse().ok()).unwrap_or(0);
+    let wide = std::env::var_os("BATON_MODEL_WIDE").is_some();
+    if wide {
+        scenario = scenario.wide();
+    }
     let begin = Instant::now();
     let checker = scenario
         .clone()

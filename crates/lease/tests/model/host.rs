@@ -79,13 +79,6 @@ impl Host {
         matches!(self.actor, Actor::Candidate(_))
     }
 
-    pub(crate) fn conclusion(&self) -> Option<&Conclusion> {
-        match &self.life {
-            Life::Over(conclusion) => conclusion.as_deref(),
-            _ => None,
-        }
-    }
-
     /// When the process wants to be woken, in true time.
     pub(crate) fn wakes(&self) -> Millis {
         let wake = match &self.actor {
@@ -118,7 +111,7 @@ impl Host {
     pub(crate) fn hash_at<H: Hasher>(&self, now: Millis, state: &mut H) {
         std::mem::discriminant(&self.life).hash(state);
         match &self.life {
-            Life::Begins(at) => (at - now).hash(state),
+            Life::Begins(at) => at.saturating_sub(now).hash(state),
             Life::Runs => {
                 self.actor
                     .hash(&mut Relative::new(state, self.clock.local(now)));

@@ -5,15 +5,21 @@
 //! around them, the store, the clocks, the trees of the commands, is the model's, and so is the choice of what goes
 //! wrong. A state is known by its hash, in which every moment counts relative to the present one.
 //!
-//! `BATON_MODEL_FAULTS=n` allows n more faults in every world (`make model`).
+//! With `BATON_MODEL_WIDE` set everything that the model knows may go wrong in every world (`make model`); without it
+//! what is worst.
 #![allow(clippy::unwrap_used, reason = "a test ends with a panic")]
 
+mod calm;
+mod cancels;
 mod cast;
 mod clock;
 mod explore;
 mod faults;
+mod gates;
+mod guarded;
 mod host;
 mod judge;
+mod queue;
 mod requests;
 mod scenario;
 mod takeovers;

@@ -103,6 +103,8 @@ pub(crate) struct Scenario {
     /// Watchdogs keep the deadline, and trees die within the kill time. Without it nothing of that is so, and only the
     /// target's guard is left.
     pub(crate) timed: bool,
+    /// What must hold besides, where nothing goes wrong.
+    pub(crate) calm: Option<fn(&World) -> bool>,
     /// What must be seen at least once.
     pub(crate) sights: Vec<Sight>,
 }

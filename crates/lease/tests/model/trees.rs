@@ -56,7 +56,7 @@ impl World {
 
     pub(crate) fn stop(&mut self, scenario: &Scenario, who: usize, now: bool) {
         if now {
-            self.judge_stop(who);
+            self.judge_stop(scenario, who);
         }
         let kill = scenario.kill();
         self.kill(scenario, who, if now { kill } else { GRACE.max(kill) });

@@ -86,7 +86,8 @@ impl Hash for World {
         }
         self.mail.len().hash(state);
         for (at, mail) in &self.mail {
-            (at - self.now).hash(state);
+            // What is overdue comes in this order once its addressee moves again.
+            at.saturating_sub(self.now).hash(state);
             mail.hash(state);
         }
         for (who, request) in &self.undecided {
