@@ -15,43 +15,33 @@ use tokio::time::{sleep, timeout};
 use turmoil::net::TcpStream;
 
 use crate::{
+    clock::Clock,
     dice::Dice,
     disk::left_behind,
+    script::Script,
     wire::{self, Answer, Ask, PORT, Versions},
 };
 
 /// A [`Store`] behind turmoil's network.
 #[derive(Clone)]
 pub(crate) struct NetStore {
-    pub(crate) lock: LockName,
+    lock: LockName,
     /// In the simulation's time.
-    pub(crate) request_timeout: Duration,
+    request_timeout: Duration,
     /// The store tells of changes; otherwise waiting is all that [`Store::changed`] does.
-    pub(crate) notified: bool,
-    /// So many writes in a hundred are sent twice.
-    pub(crate) twice_percent: u64,
-    /// Test of the judge: an unanswered write is called won.
-    pub(crate) takes_silence_for_yes: bool,
-    pub(crate) inner: Arc<Mutex<Inner>>,
+    notified: bool,
+    twice_percent: u64,
+    takes_silence_for_yes: bool,
+    inner: Arc<Mutex<Inner>>,
 }
 
 /// What changes over a client's life.
-pub(crate) struct Inner {
+struct Inner {
     dice: Dice,
     /// Connections on which nothing is under way.
     idle: Vec<TcpStream>,
     /// The newest state that was read: what has not changed need not be sent again.
     known: (Versions, Option<Record>, Tip),
-}
-
-impl Inner {
-    pub(crate) fn new(dice: Dice) -> Self {
-        Inner {
-            dice,
-            idle: Vec::new(),
-            known: Default::default(),
-        }
-    }
 }
 
 impl std::fmt::Debug for NetStore {
@@ -61,6 +51,21 @@ impl std::fmt::Debug for NetStore {
 }
 
 impl NetStore {
+    pub(crate) fn new(script: &Script, lock: LockName, clock: Clock, dice: Dice) -> Self {
+        NetStore {
+            lock,
+            request_timeout: clock.takes(script.timing.request_timeout),
+            notified: script.notified,
+            twice_percent: script.weather.twice_percent,
+            takes_silence_for_yes: script.broken.takes_silence_for_yes,
+            inner: Arc::new(Mutex::new(Inner {
+                dice,
+                idle: Vec::new(),
+                known: Default::default(),
+            })),
+        }
+    }
+
     async fn ask(&self, ask: &Ask, within: Duration) -> Result<Answer, StoreError> {
         let place = self.place();
         let answer = async {
@@ -96,8 +101,13 @@ impl NetStore {
 
     fn record(&self, text: &str) -> Result<Record, StoreError> {
         match serde_json::from_str::<Record>(text) {
-            Ok(record) if record.schema > lease::SCHEMA => self.foreign("a newer record"),
-            Ok(record) if record.lock != self.lock => self.foreign("another lock's record"),
+            Ok(record) if record.schema > lease::SCHEMA => {
+                self.foreign("written by a newer version")
+            }
+            Ok(record) if record.lock != self.lock => self.foreign(&format!(
+                "the record is that of the lock {:?}",
+                record.lock.as_str()
+            )),
             Ok(record) => Ok(record),
             Err(error) => self.foreign(&error.to_string()),
         }
@@ -105,7 +115,7 @@ impl NetStore {
 
     fn tip(&self, text: &str) -> Result<Tip, StoreError> {
         match serde_json::from_str::<Tip>(text) {
-            Ok(tip) if tip.schema > ledger::SCHEMA => self.foreign("a newer tip"),
+            Ok(tip) if tip.schema > ledger::SCHEMA => self.foreign("written by a newer version"),
             Ok(tip) => Ok(tip),
             Err(error) => self.foreign(&error.to_string()),
         }

@@ -1,6 +1,9 @@
 //! The judge. Of what happened it reads the target's log and the ledger; of the script, whom nothing was done to.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use lease::protocol::{Command, Conclusion};
 use ledger::{Draft, Entry, Event, Outcome, Tip};
@@ -183,14 +186,22 @@ impl Judge<'_> {
             return;
         }
         let healthy = |leg: &str| !self.script.touched.contains(leg);
+        // Its own `timeout` may stop a command within its attempt.
+        let hasty: BTreeSet<_> = self
+            .script
+            .legs()
+            .filter(|leg| leg.config.timeout < leg.config.attempt_timeout)
+            .map(|leg| leg.name.as_str())
+            .collect();
         let disturbed: Vec<_> = self
             .spans
             .iter()
             .filter(|span| {
-                let cut_short = matches!(
-                    span.end,
-                    TreeEnd::Stopped | TreeEnd::Fenced | TreeEnd::Orphaned
-                );
+                let cut_short = match span.end {
+                    TreeEnd::Stopped => !hasty.contains(span.leg.as_str()),
+                    TreeEnd::Fenced | TreeEnd::Orphaned => true,
+                    TreeEnd::Succeeded | TreeEnd::Failed | TreeEnd::TimedOut => false,
+                };
                 healthy(&span.leg) && cut_short
             })
             .map(|span| format!("nothing was done to it: {span:?}"))

@@ -1,7 +1,7 @@
 //! What runs on the hosts: a leg from its preflight to its gates, `verdict`, a person.
 
 use std::{
-    sync::{Arc, Mutex, atomic::Ordering},
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -17,7 +17,7 @@ use ledger::{Event, PreflightResult};
 
 use crate::{
     cast::lock,
-    client::{Inner, NetStore},
+    client::NetStore,
     clock::{Clock, SimHost, sleep_until, truth},
     dice::Dice,
     hands::{LegHands, NoHands},
@@ -40,14 +40,7 @@ impl Process {
         let number = world.processes.fetch_add(1, Ordering::Relaxed);
         let script = &world.script;
         let dice = Dice::new(script.seed ^ (number << 32) ^ 0xC11E);
-        let store = NetStore {
-            lock: lock(),
-            request_timeout: clock.takes(script.timing.request_timeout),
-            notified: script.notified,
-            twice_percent: script.weather.twice_percent,
-            takes_silence_for_yes: script.broken.takes_silence_for_yes,
-            inner: Arc::new(Mutex::new(Inner::new(dice))),
-        };
+        let store = NetStore::new(script, lock(), clock, dice);
         Process {
             host: SimHost {
                 clock,

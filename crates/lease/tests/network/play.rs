@@ -10,7 +10,7 @@ use std::{
 };
 
 use lease::protocol::Conclusion;
-use turmoil::{Builder, Sim};
+use turmoil::{Builder, Protocol, Segment, Sim};
 
 use crate::{
     cast::{lock, secs},
@@ -40,6 +40,21 @@ pub(crate) struct World {
 }
 
 impl World {
+    pub(crate) fn new(script: Script, logging: bool) -> Self {
+        World {
+            nonces: Arc::default(),
+            processes: AtomicU64::new(0),
+            disk: Mutex::new(Disk::new(script.broken.ignores_expected)),
+            target: Mutex::new(Target::new(script.broken.watchdogs_sleep)),
+            dice: Mutex::new(Dice::new(script.seed ^ 0xD1CE)),
+            ends: Mutex::default(),
+            logging,
+            log: Mutex::default(),
+            problems: Mutex::default(),
+            script,
+        }
+    }
+
     pub(crate) fn disk(&self) -> MutexGuard<'_, Disk> {
         self.disk.lock().unwrap()
     }
@@ -95,19 +110,7 @@ pub(crate) struct Played {
 
 /// Plays a script to its end.
 pub(crate) fn play(script: Script, logging: bool) -> Played {
-    let broken = script.broken;
-    let world = Arc::new(World {
-        nonces: Arc::default(),
-        processes: AtomicU64::new(0),
-        disk: Mutex::new(Disk::new(broken.ignores_expected)),
-        target: Mutex::new(Target::new(broken.watchdogs_sleep)),
-        dice: Mutex::new(Dice::new(script.seed ^ 0xD1CE)),
-        ends: Mutex::default(),
-        logging,
-        log: Mutex::default(),
-        problems: Mutex::default(),
-        script,
-    });
+    let world = Arc::new(World::new(script, logging));
     let mut stage = Stage::new(&world);
     let quiet = stage.run();
     let took = stage.sim.elapsed();
@@ -126,34 +129,45 @@ pub(crate) fn play(script: Script, logging: bool) -> Played {
     }
 }
 
+/// Hosts and network as the script has them, with the store and nobody else in it.
+pub(crate) fn network(world: &Arc<World>) -> Sim<'_> {
+    let weather = &world.script.weather;
+    let mut sim = Builder::new()
+        .rng_seed(world.script.seed)
+        .epoch(SystemTime::UNIX_EPOCH + secs(1_700_000_000))
+        .simulation_duration(CURTAIN * 2)
+        .tick_duration(weather.tick)
+        .min_message_latency(weather.fastest)
+        .max_message_latency(weather.slowest)
+        .enable_random_order()
+        .tcp_capacity(1024)
+        .build();
+    sim.host("store", || server::serve(Arc::clone(world)));
+    sim
+}
+
 /// The simulation and who has come up in it.
 struct Stage<'a> {
     world: &'a Arc<World>,
     sim: Sim<'a>,
     up: BTreeSet<String>,
-    /// Whom a fault has killed.
+    /// Whom a fault has killed and not brought back.
     killed: BTreeSet<String>,
+    /// What is wrong with a link.
+    links: BTreeMap<String, Fault>,
+    /// On whose links farewells of dead processes are held back for ever.
+    silenced: BTreeSet<String>,
 }
 
 impl<'a> Stage<'a> {
     fn new(world: &'a Arc<World>) -> Self {
-        let weather = &world.script.weather;
-        let mut sim = Builder::new()
-            .rng_seed(world.script.seed)
-            .epoch(SystemTime::UNIX_EPOCH + secs(1_700_000_000))
-            .simulation_duration(CURTAIN * 2)
-            .tick_duration(weather.tick)
-            .min_message_latency(weather.fastest)
-            .max_message_latency(weather.slowest)
-            .enable_random_order()
-            .tcp_capacity(1024)
-            .build();
-        sim.host("store", || server::serve(Arc::clone(world)));
         Stage {
             world,
-            sim,
+            sim: network(world),
             up: BTreeSet::new(),
             killed: BTreeSet::new(),
+            links: BTreeMap::new(),
+            silenced: BTreeSet::new(),
         }
     }
 
@@ -239,12 +253,24 @@ impl<'a> Stage<'a> {
         }
         let sim = &mut self.sim;
         match fault {
+            Fault::Partition | Fault::Mute | Fault::Deafen | Fault::Hold => {
+                self.links.insert(name.to_owned(), fault);
+            }
+            Fault::Repair | Fault::Release => {
+                self.links.remove(name);
+            }
+            _ => {}
+        }
+        match fault {
             Fault::Partition => sim.partition(name, "store"),
             Fault::Mute => sim.partition_oneway(name, "store"),
             Fault::Deafen => sim.partition_oneway("store", name),
             Fault::Repair => sim.repair(name, "store"),
             Fault::Hold => sim.hold(name, "store"),
+            Fault::Release if self.silenced.contains(name) => self.let_through(name),
             Fault::Release => sim.release(name, "store"),
+            // A link that comes back after a loss lets all go that it holds.
+            Fault::Loss(_) if self.silenced.contains(name) => {}
             Fault::Loss(per_mille) => {
                 sim.set_link_fail_rate(name, "store", f64::from(per_mille) / 1000.0);
             }
@@ -253,8 +279,11 @@ impl<'a> Stage<'a> {
                 if !sim.is_host_running(name) {
                     return;
                 }
-                sim.crash(name);
                 self.killed.insert(name.to_owned());
+                if name == "store" {
+                    return sim.crash(name);
+                }
+                self.crash_silently(name);
                 let takes = self.world.kill_takes();
                 let mut target = self.world.target();
                 target.kill(name, now + takes, TreeEnd::Orphaned);
@@ -265,5 +294,46 @@ impl<'a> Stage<'a> {
                 }
             }
         }
+    }
+
+    /// Kills a process; what it has sent arrives, what its dying connections send does not. Their order is that of
+    /// tokio's task numbers, which other plays in this process draw too, and the play must follow from its seed alone.
+    fn crash_silently(&mut self, name: &str) {
+        self.silenced.insert(name.to_owned());
+        self.sim.set_link_fail_rate(name, "store", 0.0);
+        self.sim.hold(name, "store");
+        self.sim.crash(name);
+        let wrong = self.links.get(name).copied();
+        if !matches!(wrong, Some(Fault::Hold)) {
+            self.let_through(name);
+        }
+        match wrong {
+            Some(Fault::Partition) => self.sim.partition(name, "store"),
+            Some(Fault::Mute) => self.sim.partition_oneway(name, "store"),
+            Some(Fault::Deafen) => self.sim.partition_oneway("store", name),
+            _ => {}
+        }
+    }
+
+    /// Releases what waits on a link, but for the farewells of dead processes.
+    fn let_through(&mut self, name: &str) {
+        let (one, other) = (self.sim.lookup(name), self.sim.lookup("store"));
+        self.sim.links(|links| {
+            for link in links {
+                let (a, b) = link.pair();
+                if (a, b) != (one, other) && (b, a) != (one, other) {
+                    continue;
+                }
+                for sent in link {
+                    if !matches!(
+                        sent.protocol(),
+                        Protocol::Tcp(Segment::Fin(_) | Segment::Rst)
+                    ) {
+                        sent.deliver();
+                    }
+                }
+            }
+        });
+        self.sim.repair(name, "store");
     }
 }

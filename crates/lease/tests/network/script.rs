@@ -151,14 +151,18 @@ impl Script {
     /// A play with fair weather and nobody in it.
     pub(crate) fn fair(seed: u64, timing: Timing) -> Script {
         let notified = timing == Timing::NOTIFIED;
-        // A request takes four ways, four ticks and the store's work at most: 1.9 s, and 0.5 s where changes are told.
-        let (slowest, works) = if notified { (80, 60) } else { (400, 200) };
+        // A request takes four ways, four ticks and the store's work at most: 2 s, and 0.5 s where changes are told.
+        let (slowest, works, tick) = if notified {
+            (70, 60, 40)
+        } else {
+            (380, 200, 70)
+        };
         Script {
             seed,
             timing,
             notified,
             weather: Weather {
-                tick: Duration::from_millis(25),
+                tick: Duration::from_millis(tick),
                 fastest: Duration::from_millis(2),
                 slowest: Duration::from_millis(slowest),
                 works,

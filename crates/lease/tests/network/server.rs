@@ -2,7 +2,7 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use tokio::{sync::watch, time::sleep};
+use tokio::{sync::Notify, task::spawn_local, time::sleep};
 use turmoil::net::{TcpListener, TcpStream};
 
 use crate::{
@@ -17,18 +17,22 @@ const LINGERS: Duration = Duration::from_secs(60);
 /// One run of the server, from its start to its crash. What it has acknowledged stands on the disk.
 pub(crate) async fn serve(world: Arc<World>) -> turmoil::Result {
     let listener = TcpListener::bind(("0.0.0.0", PORT)).await?;
-    let (writes, _) = watch::channel(());
-    let server = Arc::new(Server { world, writes });
+    let server = Arc::new(Server {
+        world,
+        writes: Notify::new(),
+    });
     loop {
         let (stream, _) = listener.accept().await?;
-        // A connection that breaks concerns nobody but its client.
-        tokio::spawn(Arc::clone(&server).talk(stream));
+        // A connection that breaks concerns nobody but its client. A set of local tasks is dropped in their order;
+        // tokio's other tasks are dropped by their numbers, which other tests draw too.
+        spawn_local(Arc::clone(&server).talk(stream));
     }
 }
 
 struct Server {
     world: Arc<World>,
-    writes: watch::Sender<()>,
+    /// Wakes those who wait in the order in which they came: tokio's `watch` draws lots.
+    writes: Notify,
 }
 
 impl Server {
@@ -54,7 +58,7 @@ impl Server {
                     }
                     if again {
                         let server = Arc::clone(&self);
-                        tokio::spawn(async move {
+                        spawn_local(async move {
                             sleep(pause).await;
                             server.swap(&lock, &swap);
                         });
@@ -67,9 +71,12 @@ impl Server {
                     longest,
                 } => {
                     let changed = async {
-                        let mut writes = self.writes.subscribe();
-                        while self.world.disk().state(&lock).versions == seen {
-                            let _ = writes.changed().await;
+                        loop {
+                            let written = self.writes.notified();
+                            if self.world.disk().state(&lock).versions != seen {
+                                return;
+                            }
+                            written.await;
                         }
                     };
                     let _ = tokio::time::timeout(Duration::from_millis(longest), changed).await;
@@ -107,7 +114,7 @@ impl Server {
             format!("  store {answer} {} {phase} {entries:?}", swap.nonce)
         });
         if changed {
-            self.writes.send_replace(());
+            self.writes.notify_waiters();
         }
         answer
     }
