@@ -11,6 +11,9 @@ use crate::{dice::Dice, plan::Plan, stage, store::Kind};
 /// The time in which things happen; afterwards everything is let go.
 const LASTS: u64 = 12_000;
 
+/// How much earlier a frozen command goes on than its watchdog.
+const AHEAD: Duration = Duration::from_millis(300);
+
 /// A fault, when, and to whom.
 #[derive(Debug)]
 pub(crate) struct Happening {
@@ -81,6 +84,10 @@ impl Fault {
                 LegFault::Transfer => "transfer",
                 _ => return None,
             },
+            // Said of each of the store's hosts, and counted once.
+            Fault::Way { from, to, .. } if ![*from, *to].contains(&stage::STORES[0]) => {
+                return None;
+            }
             Fault::Way { way, .. } if way.cut => "way cut",
             Fault::Way { way, .. } if way.loss > 0 => "way loses packets",
             Fault::Way { way, .. } if !way.delay.is_zero() => "way slow",
@@ -113,7 +120,7 @@ pub(crate) fn strew(plan: &mut Plan, dice: &mut Dice) -> bool {
     }
     let runners = plan.deployments.iter().map(|d| d.legs.len()).max();
     for runner in 0..runners.unwrap_or(0) {
-        for _ in 0..dice.one_of(&[0, 0, 1, 1, 2]) {
+        for _ in 0..dice.one_of(&[0, 0, 0, 1, 1]) {
             found.extend(of_way(stage::runner(runner), dice));
         }
     }
@@ -129,12 +136,12 @@ pub(crate) fn strew(plan: &mut Plan, dice: &mut Dice) -> bool {
     forgetful
 }
 
-/// Up to two things that happen to one candidate. Where the target is not guarded, of supervisor and watchdog at most
+/// At most two things that happen to one candidate. Where the target is not guarded, of supervisor and watchdog at most
 /// one is touched: no promise holds where both are (design §4, promise 2), unless all is lost at once.
 fn of_leg(guarded: bool, from: Duration, dice: &mut Dice) -> Vec<(Duration, LegFault)> {
     let mut found = Vec::new();
     let guardian = dice.chance(50);
-    for _ in 0..dice.within(0, 2) {
+    for _ in 0..dice.one_of(&[0, 0, 1, 1, 2]) {
         let at = from + dice.millis(300, LASTS - 4000);
         let until = at + dice.millis(200, 8000);
         let mut freeze = |touch: fn(Signal) -> LegFault| {
@@ -144,8 +151,16 @@ fn of_leg(guarded: bool, from: Duration, dice: &mut Dice) -> Vec<(Duration, LegF
             ]);
         };
         match dice.within(1, 10) {
-            1 | 2 if guarded => freeze(LegFault::All),
-            3 | 4 if guarded => freeze(LegFault::WatchdogWithTree),
+            1..=4 if guarded => {
+                let touch = dice.one_of(&[LegFault::All, LegFault::WatchdogWithTree]);
+                // Long enough for another to take over, and the command goes on before those who would end it.
+                let until = at + dice.millis(5500, 9000);
+                found.extend([
+                    (at, touch(Signal::SIGSTOP)),
+                    (until, LegFault::Tree(Signal::SIGCONT)),
+                    (until + AHEAD, touch(Signal::SIGCONT)),
+                ]);
+            }
             1 | 2 if guardian => freeze(LegFault::Supervisor),
             1 | 2 => freeze(LegFault::Watchdog),
             3 => freeze(LegFault::Tree),

@@ -23,6 +23,7 @@ mod play;
 mod stage;
 mod store;
 mod verdict;
+mod wire;
 mod witness;
 
 use std::{

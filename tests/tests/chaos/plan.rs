@@ -101,7 +101,7 @@ fn deployment(number: u64, dice: &mut Dice) -> Deployment {
 
 fn script(dice: &mut Dice) -> String {
     let write = r#"write "deploy-$BATON_ATTEMPT""#;
-    let seconds = dice.within(2, 60) as f64 / 10.0;
+    let seconds = dice.within(5, 70) as f64 / 10.0;
     match dice.within(1, 11) {
         1..=4 => format!("{write} {seconds}"),
         5 => format!("for step in 1 2 3; do write deploy-$BATON_ATTEMPT-$step {seconds}; done"),
@@ -112,5 +112,95 @@ fn script(dice: &mut Dice) -> String {
             "echo \"$BATON_FENCING_TOKEN\" > seen; {write} {seconds}; echo result=1 >> \"$BATON_OUTPUT\""
         ),
         _ => format!("(setsid {write} forever &); {write} {seconds}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use nix::sys::signal::Signal;
+
+    use super::*;
+    use crate::faults::{Fault, LegFault, StoreFault};
+
+    #[test]
+    fn a_seed_means_the_same_round_every_time() {
+        for seed in 1..200 {
+            let [once, again] = [Plan::new(seed), Plan::new(seed)];
+            assert_eq!(format!("{once:?}"), format!("{again:?}"));
+        }
+    }
+
+    #[test]
+    fn no_watchdog_is_frozen_with_its_command_and_no_redis_fails_over_before_an_unguarded_target() {
+        let frozen = |fault: &Fault| {
+            matches!(
+                fault,
+                Fault::Leg(_, _, LegFault::All(Signal::SIGSTOP))
+                    | Fault::Leg(_, _, LegFault::WatchdogWithTree(Signal::SIGSTOP))
+            )
+        };
+        let mut seen = 0;
+        for plan in (1..3000).map(Plan::new) {
+            let fails_over = plan
+                .happenings
+                .iter()
+                .any(|h| matches!(h.fault, Fault::Store(StoreFault::FailOver)));
+            assert_eq!(plan.forgetful, fails_over && plan.store == Kind::Redis);
+            if plan.forgetful || plan.happenings.iter().any(|h| frozen(&h.fault)) {
+                assert!(plan.guarded, "{plan:#?}");
+                seen += 1;
+            }
+        }
+        assert!(seen > 300, "{seen}");
+    }
+
+    #[test]
+    fn three_hundred_seeds_break_every_store_in_every_way() {
+        let mut seen: BTreeSet<(Kind, &str)> = BTreeSet::new();
+        let mut long = BTreeSet::new();
+        for plan in (1..=300).map(Plan::new) {
+            if plan.lease.is_none() {
+                long.insert(plan.store);
+            }
+            let names = plan.happenings.iter().filter_map(|h| h.fault.name());
+            seen.extend(names.map(|name| (plan.store, name)));
+        }
+        let everywhere = [
+            "all of a leg killed",
+            "all of a leg frozen",
+            "supervisor killed",
+            "supervisor frozen",
+            "watchdog killed",
+            "watchdog frozen",
+            "watchdog and command frozen",
+            "command killed",
+            "command frozen",
+            "leg told to stop",
+            "transfer",
+            "way cut",
+            "way slow",
+            "way loses packets",
+            "store frozen",
+            "store killed and started again",
+        ];
+        for kind in Kind::ALL {
+            for name in everywhere {
+                assert!(seen.contains(&(kind, name)), "no {name} with {kind:?}");
+            }
+            assert!(long.contains(&kind), "{kind:?} at default timing");
+        }
+        for (kind, name) in [
+            (Kind::Git, "store's disk full"),
+            (Kind::Git, "store loses answers"),
+            (Kind::Git, "store applies writes late"),
+            (Kind::Git, "store shows what was"),
+            (Kind::Git, "store refuses"),
+            (Kind::Postgres, "store failed over"),
+            (Kind::Redis, "store failed over"),
+        ] {
+            assert!(seen.contains(&(kind, name)), "no {name} with {kind:?}");
+        }
     }
 }

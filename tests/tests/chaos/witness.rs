@@ -44,3 +44,34 @@ impl Witness {
 fn text(entry: &Entry) -> String {
     serde_json::to_string(entry).unwrap()
 }
+
+#[cfg(test)]
+mod tests {
+    use ledger::{Deployment, Event, Timestamp};
+
+    use super::*;
+
+    fn entries(tokens: [u64; 2]) -> Vec<Entry> {
+        let of = |(seq, token)| Entry {
+            seq,
+            nonce: "n".to_owned(),
+            at: Timestamp(0),
+            deployment: Deployment::default(),
+            by: None,
+            token,
+            event: Event::DeploymentStarted,
+        };
+        (1..).zip(tokens).map(of).collect()
+    }
+
+    #[test]
+    fn what_was_seen_and_is_gone_or_is_another_is_missed() {
+        let mut witness = Witness::default();
+        for entry in entries([1, 2]) {
+            witness.0.insert(entry.seq, text(&entry));
+        }
+        assert_eq!(witness.misses(&entries([1, 2])), [""; 0]);
+        assert_eq!(witness.misses(&entries([1, 2])[..1]).len(), 1);
+        assert_eq!(witness.misses(&entries([1, 3])).len(), 1);
+    }
+}

@@ -90,9 +90,7 @@ pub(super) fn start(plan: &Plan, stage: &Stage) -> Store {
 
 /// Read with redis-cli, and not by the store's own hand.
 fn books(stage: &Stage, place: &str) -> Option<Books> {
-    let lock = LockName::new(&stage.scene.lock())
-        .expect("a lock")
-        .encoded();
+    let lock = LockName::new(stage.scene.lock()).expect("a lock").encoded();
     let (host, port) = place.split_once(':')?;
     let ask = |words: &[&str]| {
         let output = stage.hosts.on(stage::WATCH, || {
