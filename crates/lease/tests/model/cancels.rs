@@ -59,11 +59,9 @@ fn a_transfer_moves_the_deployment_and_never_doubles_it() {
     let timing = Timing::NOTIFIED;
     let scenario = Scenario {
         swaps: worst_swaps(timing),
-        reads: vec![Fate::Fast, Fate::Stale],
         strikes: vec![
             Strike::Person,
             Strike::Crash,
-            Strike::Freeze(7_000),
             Strike::CutOff(7_000),
             Strike::Signal,
         ],

@@ -136,7 +136,7 @@ impl Scenario {
         for (number, plan) in (1..).zip(plans) {
             let mut config = candidate(self.timing, run, number, plans.len() as u32);
             adjust(&mut config);
-            self = self.with(Part::Candidate(config), *plan, Some(begin));
+            self = self.with(Part::Candidate(Box::new(config)), *plan, Some(begin));
         }
         self
     }
@@ -151,7 +151,7 @@ impl Scenario {
             resend_after: self.timing.resend_after,
             rerun: Rerun::First,
         };
-        self.with(Part::Watcher(config), works(0), Some(begin))
+        self.with(Part::Watcher(Box::new(config)), works(0), Some(begin))
     }
 
     /// A person who may come at any moment.

@@ -3,10 +3,7 @@
 use lease::Timing;
 
 use crate::{
-    cast::{
-        failed, gates_missing, rolled_back, succeeded, taken_over, works, worst_strikes,
-        worst_swaps,
-    },
+    cast::{failed, gates_missing, rolled_back, succeeded, taken_over, works, worst_swaps},
     explore::explore,
     scenario::{Fate, Plan, Scenario, Strike},
 };
@@ -24,7 +21,11 @@ fn the_gates_end_the_deployment_and_the_command_is_not_run_again() {
     let scenario = Scenario {
         swaps: worst_swaps(timing),
         reads: vec![Fate::Fast, Fate::Stale],
-        strikes: worst_strikes(timing),
+        strikes: vec![
+            Strike::Crash,
+            Strike::Freeze(7_000),
+            Strike::CutBack(16_000),
+        ],
         faults: 2,
         sights: vec![
             ("it succeeds", succeeded),
@@ -44,12 +45,7 @@ fn gates_that_fail_or_never_come_end_the_deployment_too() {
     let timing = Timing::NOTIFIED;
     let scenario = Scenario {
         swaps: vec![Fate::Fast, Fate::LostAfter],
-        strikes: vec![
-            Strike::Crash,
-            Strike::Freeze(7_000),
-            Strike::CutOff(7_000),
-            Strike::Signal,
-        ],
+        strikes: vec![Strike::Crash, Strike::Freeze(7_000), Strike::Signal],
         faults: 2,
         sights: vec![
             ("it fails", failed),

@@ -4,9 +4,9 @@
 use lease::Timing;
 
 use crate::{
-    cast::{taken_over, two_live, works, worst_strikes, worst_swaps},
+    cast::{taken_over, two_live, works, worst_swaps},
     explore::explore,
-    scenario::{Fate, Scenario},
+    scenario::{Scenario, Strike},
 };
 
 #[test]
@@ -19,8 +19,7 @@ fn no_older_token_gets_past_the_guard_whatever_clocks_and_pauses_do() {
     ] {
         let scenario = Scenario {
             swaps: worst_swaps(timing),
-            reads: vec![Fate::Fast, Fate::Stale],
-            strikes: worst_strikes(timing),
+            strikes: vec![Strike::Crash, Strike::Freeze(7_000), Strike::Freeze(24_000)],
             faults: 2,
             timed: false,
             sights: vec![

@@ -58,8 +58,8 @@ pub(crate) enum Strike {
 /// What a member of the cast is told.
 #[derive(Clone, Debug)]
 pub(crate) enum Part {
-    Candidate(CandidateConfig),
-    Watcher(WatcherConfig),
+    Candidate(Box<CandidateConfig>),
+    Watcher(Box<WatcherConfig>),
     Person(PersonConfig),
 }
 

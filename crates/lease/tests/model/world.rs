@@ -135,9 +135,9 @@ impl World {
         let host = |member: &crate::scenario::Member| Host {
             actor: match &member.part {
                 Part::Candidate(config) => {
-                    Actor::Candidate(Box::new(Candidate::new(config.clone())))
+                    Actor::Candidate(Box::new(Candidate::new((**config).clone())))
                 }
-                Part::Watcher(config) => Actor::Watcher(Box::new(Watcher::new(config.clone()))),
+                Part::Watcher(config) => Actor::Watcher(Box::new(Watcher::new((**config).clone()))),
                 Part::Person(config) => Actor::Person(Box::new(Person::new(config.clone()))),
             },
             life: member.begins.map_or(Life::Dormant, Life::Begins),
