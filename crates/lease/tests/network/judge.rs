@@ -157,17 +157,14 @@ impl Judge<'_> {
         let mut problems = Vec::new();
         for (at, entry) in self.chain {
             let id = entry.deployment.id.as_str();
-            match &entry.event {
-                Event::DeploymentFinished { .. } => {
-                    if ended.insert(id, *at).is_some() {
-                        problems.push(format!("{id} ends twice"));
-                    }
-                }
-                event if event.is_bookkeeping() => {}
-                _ if ended.contains_key(id) => {
-                    problems.push(format!("{} after the end", entry.subject()));
-                }
-                _ => {}
+            let finishes = matches!(entry.event, Event::DeploymentFinished { .. });
+            let is_over = ended.contains_key(id);
+            if is_over && finishes {
+                problems.push(format!("{id} ends twice"));
+            } else if is_over && !entry.event.is_bookkeeping() {
+                problems.push(format!("{} after the end", entry.subject()));
+            } else if finishes {
+                ended.insert(id, *at);
             }
         }
         for span in self.spans {
