@@ -113,7 +113,7 @@ pub(crate) fn strew(plan: &mut Plan, dice: &mut Dice) -> bool {
     let mut found = Vec::new();
     for (d, deployment) in plan.deployments.iter().enumerate() {
         for leg in 0..deployment.legs.len() {
-            for (at, fault) in of_leg(plan.guarded, deployment.starts, dice) {
+            for (at, fault) in of_leg(plan.guarded, dice) {
                 found.push((at, Fault::Leg(d, leg, fault)));
             }
         }
@@ -138,11 +138,11 @@ pub(crate) fn strew(plan: &mut Plan, dice: &mut Dice) -> bool {
 
 /// At most two things that happen to one candidate. Where the target is not guarded, of supervisor and watchdog at most
 /// one is touched: no promise holds where both are (design §4, promise 2), unless all is lost at once.
-fn of_leg(guarded: bool, from: Duration, dice: &mut Dice) -> Vec<(Duration, LegFault)> {
+fn of_leg(guarded: bool, dice: &mut Dice) -> Vec<(Duration, LegFault)> {
     let mut found = Vec::new();
     let guardian = dice.chance(50);
     for _ in 0..dice.one_of(&[0, 0, 1, 1, 2]) {
-        let at = from + dice.millis(300, LASTS - 4000);
+        let at = dice.millis(100, LASTS - 4000);
         let until = at + dice.millis(200, 8000);
         let mut freeze = |touch: fn(Signal) -> LegFault| {
             found.extend([

@@ -14,6 +14,7 @@
     reason = "a test's own set-up; a panic is its failure"
 )]
 
+mod clock;
 mod dice;
 mod faults;
 mod figures;

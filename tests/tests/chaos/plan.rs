@@ -18,6 +18,8 @@ pub(crate) struct Plan {
     pub(crate) guarded: bool,
     /// The store may forget what it has acknowledged: only what a guarded target promises is left (design §5).
     pub(crate) forgetful: bool,
+    /// Things break from the beginning on, and not only once a command runs.
+    pub(crate) early: bool,
     pub(crate) deployments: Vec<Deployment>,
     pub(crate) happenings: Vec<Happening>,
 }
@@ -48,7 +50,7 @@ impl Plan {
         let store = Kind::of_seed(seed);
         // A takeover at default timing takes half a minute with git: few rounds are so long.
         let lease = (!dice.chance(4)).then(|| Duration::from_millis(5000));
-        let guarded = dice.chance(40);
+        let (guarded, early) = (dice.chance(40), dice.chance(25));
         let mut numbers: Vec<u64> = (1..=dice.one_of(&[1, 1, 2, 2, 3])).collect();
         if dice.chance(30) {
             numbers.reverse();
@@ -62,6 +64,7 @@ impl Plan {
             lease,
             guarded,
             forgetful: false,
+            early,
             deployments,
             happenings: Vec::new(),
         };
@@ -101,7 +104,7 @@ fn deployment(number: u64, dice: &mut Dice) -> Deployment {
 
 fn script(dice: &mut Dice) -> String {
     let write = r#"write "deploy-$BATON_ATTEMPT""#;
-    let seconds = dice.within(5, 70) as f64 / 10.0;
+    let seconds = dice.within(10, 110) as f64 / 10.0;
     match dice.within(1, 11) {
         1..=4 => format!("{write} {seconds}"),
         5 => format!("for step in 1 2 3; do write deploy-$BATON_ATTEMPT-$step {seconds}; done"),

@@ -1,17 +1,13 @@
 //! Plays one plan: who enters when, what strikes whom when, and that everybody comes to an end.
 
-use std::{
-    collections::BTreeMap,
-    sync::mpsc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, sync::mpsc, thread, time::Duration};
 
 use baton_tests::{Process, Run, patience, process};
 use nix::sys::signal::Signal;
 use test_servers::Way;
 
 use crate::{
+    clock::{Clock, What},
     faults::{Fault, LegFault, StoreFault},
     legs,
     plan::Plan,
@@ -86,21 +82,12 @@ pub(crate) fn play(plan: &Plan, stage: &Stage, store: Store) -> Played {
         let (stop, stopped) = mpsc::channel::<()>();
         let watching =
             (!plan.forgetful).then(|| scope.spawn(|| Witness::watch(stage, &reader, stopped)));
-        let begin = Instant::now();
-        for moment in moments(plan) {
-            patience::until(PATIENCE * 10, "the next thing to happen", || {
-                (begin.elapsed() >= moment.at).then_some(())
-            });
-            match moment.what {
+        for moment in Clock::new(plan, stage) {
+            match moment {
                 What::Enters(d, l) => {
                     let process = legs::enter(plan, stage, &access, &runs[d], (d, l));
-                    actors.insert(
-                        (d, l),
-                        Actor {
-                            process,
-                            watchdog: None,
-                        },
-                    );
+                    let watchdog = None;
+                    actors.insert((d, l), Actor { process, watchdog });
                 }
                 What::Breaks(Fault::Leg(d, l, LegFault::Transfer)) => {
                     if actors.get_mut(&(d, l)).is_some_and(|a| a.process.runs()) {
@@ -133,38 +120,6 @@ pub(crate) fn play(plan: &Plan, stage: &Stage, store: Store) -> Played {
             books,
         }
     })
-}
-
-/// What happens at a moment.
-struct Moment {
-    at: Duration,
-    what: What,
-}
-
-enum What {
-    Enters(usize, usize),
-    Breaks(Fault),
-}
-
-fn moments(plan: &Plan) -> Vec<Moment> {
-    let mut moments: Vec<Moment> = plan
-        .happenings
-        .iter()
-        .map(|h| Moment {
-            at: h.at,
-            what: What::Breaks(h.fault),
-        })
-        .collect();
-    for (d, deployment) in plan.deployments.iter().enumerate() {
-        for (l, leg) in deployment.legs.iter().enumerate() {
-            moments.push(Moment {
-                at: deployment.starts + leg.delay,
-                what: What::Enters(d, l),
-            });
-        }
-    }
-    moments.sort_by_key(|m| m.at);
-    moments
 }
 
 /// A fault of somebody who is gone already strikes nobody.
