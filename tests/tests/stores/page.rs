@@ -29,7 +29,11 @@ fn a_user_who_may_make_nothing_deploys_over_the_tables_that_the_page_makes() {
     let Server::Postgres(postgres) = &server else {
         unreachable!("it is one")
     };
-    sql(postgres, "postgres", "ALTER DATABASE baton OWNER TO postgres");
+    sql(
+        postgres,
+        "postgres",
+        "ALTER DATABASE baton OWNER TO postgres",
+    );
     let (scene, run) = (Scene::new(), Run::number(1));
     let leg = || {
         let leg = scene.candidate(&run, 1, "write deploy 0.1");
@@ -50,7 +54,10 @@ fn a_user_who_may_make_nothing_deploys_over_the_tables_that_the_page_makes() {
 #[test]
 fn the_tables_of_the_page_are_those_that_are_made() {
     let page = &blocks("sql")[1];
-    assert!(page.starts_with(lease::store::postgres::SCHEMA_SQL), "{page}");
+    assert!(
+        page.starts_with(lease::store::postgres::SCHEMA_SQL),
+        "{page}"
+    );
 }
 
 #[test]
@@ -58,7 +65,11 @@ fn the_trail_is_read_by_hand_as_the_page_says() {
     let (scene, run) = (Scene::new(), Run::number(1));
     let server = Server::postgres();
     let leg = scene.candidate(&run, 1, "write deploy 0.1");
-    server.keeps(leg).input("candidates", 1).finish(SOON).expect(0);
+    server
+        .keeps(leg)
+        .input("candidates", 1)
+        .finish(SOON)
+        .expect(0);
     let Server::Postgres(postgres) = &server else {
         unreachable!("it is one")
     };
@@ -67,7 +78,11 @@ fn the_trail_is_read_by_hand_as_the_page_says() {
 
     let (scene, server) = (Scene::new(), Server::redis());
     let leg = scene.candidate(&run, 1, "write deploy 0.1");
-    server.keeps(leg).input("candidates", 1).finish(SOON).expect(0);
+    server
+        .keeps(leg)
+        .input("candidates", 1)
+        .finish(SOON)
+        .expect(0);
     let Server::Redis(redis) = &server else {
         unreachable!("it is one")
     };

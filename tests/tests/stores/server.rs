@@ -80,7 +80,6 @@ impl Server {
     }
 }
 
-
 /// Runs one statement as the user that may do everything.
 pub(crate) fn sql(server: &Postgres, database: &str, statement: &str) -> Option<String> {
     let settings = format!(
