@@ -1,6 +1,11 @@
 //! Plays one plan: who enters when, what strikes whom when, and that everybody comes to an end.
 
-use std::{collections::BTreeMap, sync::mpsc, thread, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
 
 use baton_tests::{Process, Run, patience, process};
 use nix::sys::signal::Signal;
@@ -38,6 +43,8 @@ pub(crate) struct Played {
     pub(crate) seen: Witness,
     /// The ledger at the end, where it could be read.
     pub(crate) books: Option<Books>,
+    /// Deployments whose verdict ended because it could not reach the store (exit code 69).
+    pub(crate) out_of_reach: BTreeSet<usize>,
     /// Who does not come to an end.
     pub(crate) stuck: Vec<String>,
 }
@@ -111,11 +118,16 @@ pub(crate) fn play(plan: &Plan, stage: &Stage, store: Store) -> Played {
         if let Some(watching) = watching {
             seen = watching.join().unwrap();
         }
+        let verdicts = others.iter_mut().take(runs.len()).enumerate();
+        let out_of_reach = verdicts
+            .filter_map(|(d, v)| (!v.runs() && v.wait(PATIENCE).code == Some(69)).then_some(d))
+            .collect();
         let books = last_books(plan, stage, &access, &reader);
         drop(servers);
         Played {
             said: said(&mut actors),
             seen,
+            out_of_reach,
             stuck,
             books,
         }

@@ -35,7 +35,17 @@ pub(crate) fn complaints(plan: &Plan, stage: &Stage, played: &Played) -> Vec<Str
         .iter()
         .map(|d| Run::number(d.number).deployment())
         .collect();
-    let named: Vec<&str> = ids.iter().map(String::as_str).collect();
+    // Where nobody ever reached the store, nothing was begun, and it said so: there is nothing to end.
+    let began = |id: &str| {
+        let mut events = books.entries.iter().filter(|e| e.deployment.id == id);
+        events.any(|e| matches!(e.event, Event::DeploymentStarted))
+    };
+    let named: Vec<&str> = ids
+        .iter()
+        .enumerate()
+        .filter(|(d, id)| began(id) || !played.out_of_reach.contains(d))
+        .map(|(_, id)| id.as_str())
+        .collect();
     found.extend(target.returns());
     found.extend(judge::of(&books.entries, &target));
     found.extend(judge::without_end(&books.entries, &named));
