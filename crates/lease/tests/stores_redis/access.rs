@@ -9,11 +9,11 @@ use test_servers::{Redis, RedisSetup};
 use crate::places::{CANARY, clean, lock, refused, store, url, won};
 
 /// What docs/stores.md and the store's module tell to give a user, and nothing else.
-const LEAST: &str = "~baton:* &baton:* +hmget +hset +hlen +xadd +xrange +xrevrange +publish +subscribe +ping +eval +evalsha";
+const LEAST: &str = "~baton:* resetchannels &baton:* +hmget +hset +hlen +xadd +xrange +xrevrange +publish +subscribe +ping +eval +evalsha";
 
 /// Lines of a server's configuration: a user with the least rights, and nobody without a password.
 pub(crate) fn users() -> String {
-    format!("user default off\nuser baton reset on >{CANARY} {LEAST}\n")
+    format!("user default off\nuser baton on >{CANARY} {LEAST}\n")
 }
 
 /// As that user.
@@ -22,7 +22,7 @@ pub(crate) fn as_least(server: &Redis) -> String {
 }
 
 fn guarded() -> Redis {
-    let admin = format!("user admin reset on >{CANARY} ~* &* +@all\n");
+    let admin = format!("user admin on >{CANARY} ~* &* +@all\n");
     Redis::start_with(&RedisSetup {
         config: users() + &admin,
         ..RedisSetup::default()

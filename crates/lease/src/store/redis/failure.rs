@@ -141,8 +141,8 @@ impl Failure {
     /// complaint of the command in one of the script.
     pub(super) fn code(&self) -> Option<&str> {
         let refusal = self.refusal()?;
-        // Redis 7.0's word for it, of a command inside a script.
-        if refusal.message.starts_with("The user executing the script") {
+        // The word of Redis 6 and 7.0 for it, of a command inside a script.
+        if refusal.message.contains("The user executing the script") {
             return Some("NOPERM");
         }
         if refusal.code != "ERR" && !refusal.code.starts_with('@') {
