@@ -7,10 +7,18 @@ use std::{
 
 use lease::store::{History, Snapshot, Store, StoreError, StoreFuture, Swap, Version, Write};
 use ledger::Entry;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// What a store was asked, by all that use it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Traffic(Arc<Mutex<Counts>>);
+/// What a store was asked, by all that use it, and how much it is asked at once.
+///
+/// Each candidate has a runner of its own; here hundreds share one machine with the server. Where every request is a
+/// handful of processes, they would only kill each other by their time-outs: so they queue for their turn, as they would
+/// at a server that serves so many at once, and the time in the queue is time that the request takes.
+#[derive(Clone, Debug)]
+pub(crate) struct Traffic {
+    counts: Arc<Mutex<Counts>>,
+    turns: Arc<Semaphore>,
+}
 
 /// The counts.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +50,19 @@ pub(crate) struct Answers {
 }
 
 impl Traffic {
+    /// Nothing so far, and at most `at_once` requests at a time, where that is limited.
+    pub(crate) fn new(at_once: Option<usize>) -> Traffic {
+        Traffic {
+            counts: Arc::default(),
+            turns: Arc::new(Semaphore::new(at_once.unwrap_or(Semaphore::MAX_PERMITS))),
+        }
+    }
+
+    /// Waits for a turn.
+    pub(crate) async fn turn(&self) -> SemaphorePermit<'_> {
+        self.turns.acquire().await.expect("it is never closed")
+    }
+
     /// `store`, counted here.
     pub(crate) fn count(&self, store: Arc<dyn Store>) -> Arc<dyn Store> {
         let traffic = self.clone();
@@ -54,7 +75,7 @@ impl Traffic {
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut Counts) -> T) -> T {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        change(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -68,7 +89,9 @@ impl Store for Counted {
     fn read(&self) -> StoreFuture<'_, Result<Snapshot, StoreError>> {
         Box::pin(async {
             let sent = Instant::now();
+            let turn = self.traffic.turn().await;
             let answer = self.store.read().await;
+            drop(turn);
             self.traffic.with(|counts| {
                 counts.reads.push(sent.elapsed());
                 if let Err(error) = &answer {
@@ -84,7 +107,9 @@ impl Store for Counted {
         Box::pin(async move {
             let (lease, ledger) = (write.record.is_some(), !write.entries.is_empty());
             let sent = Instant::now();
+            let turn = self.traffic.turn().await;
             let answer = self.store.swap(write).await;
+            drop(turn);
             self.traffic.with(|counts| {
                 counts.swaps.push(sent.elapsed());
                 let answers = match (lease, ledger) {

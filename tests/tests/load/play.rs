@@ -49,6 +49,9 @@ pub(crate) trait Place: Send + Sync + 'static {
 
     /// The row of design §4's table that such a store has.
     fn timing(&self) -> Timing;
+
+    /// How many requests it is asked at once on this machine, where that is limited.
+    fn at_once(&self) -> Option<usize>;
 }
 
 /// One run of a command.
@@ -166,7 +169,9 @@ async fn leg<P: Place>(
     let name = format!("{environment}-{run}-{candidate}");
     let takes = size.longest * (1 + ((run * 7 + environment * 3) % 6) as u32) / 6;
     let life = async {
+        let turn = traffic.turn().await;
         let store = traffic.count(place.open(lock(environment)).await?);
+        drop(turn);
         let config = config(who, place.timing());
         let poll = config.policy.timing.poll;
         let host = Here {
