@@ -20,7 +20,7 @@ use lease::{
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 const WANTED: &str = "`git` (this repository), `git+<URL>` (git+https://…, git+ssh://…, git+file:///…/x.git), \
-                      `postgres://…`, `redis://…` or `rediss://…`";
+                      `postgres://…`, `redis://…`, `rediss://…` or `redis-sentinel://…`";
 
 /// The address as it may be shown. What stands before an `@` may be a password, also where the rest is no URL.
 fn shown(text: &str) -> String {

@@ -93,7 +93,7 @@ const KNOWN: [(&str, Means, &str); 19] = [
     (
         "NOPERM",
         Means::Denied,
-        "give the user what the store needs: `~baton:* &baton:* +hmget +hset +hlen +xadd +xrange +xrevrange +publish +subscribe +ping +eval +evalsha +select +info`",
+        "give the user what the store needs: `~baton:* resetchannels &baton:* +hmget +hset +hlen +xadd +xrange +xrevrange +publish +subscribe +ping +eval +evalsha +select +info`",
     ),
     (
         "DENIED",

@@ -4,9 +4,9 @@
 //! the wire, TLS, logging in and sentinels (`probes::redis`), nor for which writes are made (the protocol).
 //!
 //! Redis 6 is the oldest server. The least that a user needs (<https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/>):
-//! `~baton:* &baton:* +hmget +hset +hlen +xadd +xrange +xrevrange +publish +subscribe +ping +eval +evalsha`, with `+select`
-//! for another database than 0, and `+info` to be told of a server that is a replica or may delete keys on its own.
-//! Redis 6.2 wants `resetchannels` before `&baton:*`; 6.0 has no rights on channels.
+//! `~baton:* resetchannels &baton:* +hmget +hset +hlen +xadd +xrange +xrevrange +publish +subscribe +ping +eval +evalsha`,
+//! with `+select` for another database than 0, and `+info` to be told of a server that is a replica or may delete keys on its
+//! own. Redis 6.2 wants `resetchannels` before `&baton:*`; 6.0 has no rights on channels.
 //!
 //! **What Redis does not promise.** Replication is asynchronous: a failover can lose the newest writes, and sets the token
 //! back with them. Candidates that have seen the newer state refuse the older one; for those that have not, only a guarded
