@@ -166,8 +166,17 @@ impl Scenario {
         self.with(Part::Person(config), works(0), None)
     }
 
-    /// The same world with everything that can go wrong.
+    /// The same world with everything that can go wrong, two of it on one path. A world of more faults is about how many
+    /// they are, and stays; one without any is about slow requests, and has one more.
     pub(crate) fn wide(mut self) -> Self {
+        if self.faults == 0 {
+            self.slow += 1;
+            return self;
+        }
+        if self.faults > 2 {
+            return self;
+        }
+        self.faults = 2;
         join(&mut self.reads, any_read());
         join(&mut self.swaps, any_swap(self.timing));
         join(&mut self.strikes, any_strike(self.timing));
@@ -203,15 +212,21 @@ pub(crate) fn worst_swaps(timing: Timing) -> Vec<Fate> {
     vec![Fate::Fast, Fate::LostAfter, Fate::Late((d + l) / 2)]
 }
 
-/// A crash, a pause between D and L, and partitions past D and past L.
-pub(crate) fn worst_strikes(timing: Timing) -> Vec<Strike> {
+/// A pause between D and L, and partitions past D and past L.
+pub(crate) fn lasting_strikes(timing: Timing) -> Vec<Strike> {
     let (d, l) = (millis(timing.deadline), millis(timing.lease));
     vec![
-        Strike::Crash,
         Strike::Freeze((d + l) / 2),
         Strike::CutOff(d),
         Strike::CutBack(l * 2),
     ]
+}
+
+/// The same, and a crash.
+pub(crate) fn worst_strikes(timing: Timing) -> Vec<Strike> {
+    let mut all = lasting_strikes(timing);
+    all.insert(0, Strike::Crash);
+    all
 }
 
 pub(crate) fn any_read() -> Vec<Fate> {

@@ -104,10 +104,14 @@ impl Model for Scenario {
     }
 }
 
+/// Whether everything may go wrong in every world.
+pub(crate) fn is_wide() -> bool {
+    std::env::var_os("BATON_MODEL_WIDE").is_some()
+}
+
 /// Explores every state of a scenario: at least so many are there to explore.
 pub(crate) fn explore(mut scenario: Scenario, at_least: usize) {
-    let wide = std::env::var_os("BATON_MODEL_WIDE").is_some();
-    if wide {
+    if is_wide() {
         scenario = scenario.wide();
     }
     let begin = Instant::now();
@@ -141,10 +145,18 @@ pub(crate) fn explore(mut scenario: Scenario, at_least: usize) {
         );
     }
     for (name, _) in &scenario.sights {
-        assert!(found.contains_key(name), "never seen: {name}");
+        assert!(
+            found.contains_key(name),
+            "never seen in {}: {name}",
+            scenario.name
+        );
     }
     let unique = checker.unique_state_count();
-    assert!(unique >= at_least, "only {unique} states");
+    assert!(
+        unique >= at_least,
+        "{}: only {unique} states",
+        scenario.name
+    );
 }
 
 /// The shortest path to a broken promise, as a story.

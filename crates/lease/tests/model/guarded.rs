@@ -4,23 +4,33 @@
 use lease::Timing;
 
 use crate::{
-    cast::{taken_over, two_live, works, worst_swaps},
+    cast::{taken_over, two_live, works},
     explore::explore,
-    scenario::{Scenario, Strike},
+    scenario::{Fate, Scenario, Strike},
 };
 
 #[test]
 fn no_older_token_gets_past_the_guard_whatever_clocks_and_pauses_do() {
     let timing = Timing::NOTIFIED;
-    for (name, rates) in [
-        ("guarded, the standby's clock races", [500, 4_000, 1_000]),
-        ("guarded, the holder's clock races", [4_000, 500, 1_000]),
-        ("guarded, true clocks", [1_000, 1_000, 1_000]),
+    for (name, rates, faults, at_least) in [
+        (
+            "guarded, the standby's clock races",
+            [500, 4_000, 1_000],
+            2,
+            134_000,
+        ),
+        (
+            "guarded, the holder's clock races",
+            [4_000, 500, 1_000],
+            2,
+            191_000,
+        ),
+        ("guarded, true clocks", [1_000, 1_000, 1_000], 1, 2_400),
     ] {
         let scenario = Scenario {
-            swaps: worst_swaps(timing),
-            strikes: vec![Strike::Crash, Strike::Freeze(7_000), Strike::Freeze(24_000)],
-            faults: 2,
+            swaps: vec![Fate::Fast, Fate::Late(7_000)],
+            strikes: vec![Strike::Freeze(24_000)],
+            faults,
             timed: false,
             sights: vec![
                 ("a standby takes over", taken_over),
@@ -31,6 +41,6 @@ fn no_older_token_gets_past_the_guard_whatever_clocks_and_pauses_do() {
                 .verdict(1, 0)
                 .rates(&rates)
         };
-        explore(scenario, 10_000);
+        explore(scenario, at_least);
     }
 }

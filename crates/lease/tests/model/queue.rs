@@ -5,7 +5,7 @@ use lease::Timing;
 use crate::{
     cast::{abandoned, everybody_queued, succeeded, superseded, works, worst_strikes, worst_swaps},
     explore::explore,
-    scenario::{Fate, Scenario},
+    scenario::{Fate, Scenario, Strike},
 };
 
 #[test]
@@ -13,7 +13,6 @@ fn a_second_deployment_waits_for_the_first_and_closes_it_where_nobody_carries_it
     let timing = Timing::NOTIFIED;
     let scenario = Scenario {
         swaps: worst_swaps(timing),
-        reads: vec![Fate::Fast, Fate::Stale],
         strikes: worst_strikes(timing),
         faults: 2,
         sights: vec![
@@ -25,7 +24,7 @@ fn a_second_deployment_waits_for_the_first_and_closes_it_where_nobody_carries_it
             .candidates(1, 0, &[works(6_000)], |_| {})
             .candidates(2, 1_000, &[works(4_000)], |_| {})
     };
-    explore(scenario, 10_000);
+    explore(scenario, 142_000);
 }
 
 #[test]
@@ -33,8 +32,8 @@ fn an_older_deployment_that_comes_later_deploys_nothing() {
     let timing = Timing::NOTIFIED;
     let scenario = Scenario {
         swaps: worst_swaps(timing),
-        reads: vec![Fate::Fast, Fate::Stale, Fate::TornLedger, Fate::TornLease],
-        strikes: worst_strikes(timing),
+        reads: vec![Fate::Fast, Fate::Stale],
+        strikes: vec![Strike::Crash, Strike::Freeze(7_000)],
         faults: 2,
         sights: vec![
             ("the older is superseded", superseded),
@@ -46,5 +45,5 @@ fn an_older_deployment_that_comes_later_deploys_nothing() {
             .candidates(1, 1_000, &[works(4_000), works(4_000)], |_| {})
             .verdict(1, 0)
     };
-    explore(scenario, 10_000);
+    explore(scenario, 57_000);
 }

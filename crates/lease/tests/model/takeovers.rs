@@ -4,10 +4,10 @@ use lease::{OnPrimaryLost, Timing};
 
 use crate::{
     cast::{
-        abandoned, any_read, any_strike, any_swap, failed, fails, fenced, held, rolled_back,
-        succeeded, taken_over, works, worst_strikes, worst_swaps,
+        abandoned, any_read, any_strike, any_swap, failed, fails, fenced, held, lasting_strikes,
+        rolled_back, succeeded, taken_over, works, worst_strikes, worst_swaps,
     },
-    explore::explore,
+    explore::{explore, is_wide},
     scenario::{Fate, Scenario, Strike, millis},
 };
 
@@ -27,26 +27,37 @@ fn one_of_two_candidates_deploys_whatever_crashes_and_whichever_answer_is_lost()
             .candidates(1, 0, &[works(7_000), fails(7_000)], |_| {})
             .verdict(1, 0)
     };
-    explore(scenario, 10_000);
+    explore(scenario, 222_000);
 }
 
 #[test]
 fn two_candidates_are_never_live_at_once_whatever_stands_still_and_lands_late() {
     let timing = Timing::NOTIFIED;
-    let scenario = Scenario {
-        swaps: any_swap(timing),
+    let world = |name| Scenario {
         reads: any_read(),
+        swaps: any_swap(timing),
         strikes: any_strike(timing),
-        faults: 2,
+        faults: 1,
         sights: vec![
             ("a standby takes over", taken_over),
             ("a holder past D is killed", fenced),
         ],
-        ..Scenario::new("two candidates, everything, notified", timing)
+        ..Scenario::new(name, timing)
             .candidates(1, 0, &[works(9_000), works(5_000)], |_| {})
             .verdict(1, 0)
     };
-    explore(scenario, 10_000);
+    explore(world("two candidates, everything, notified"), 17_000);
+    if is_wide() {
+        return;
+    }
+    let twice = Scenario {
+        reads: vec![Fate::Fast, Fate::Stale],
+        swaps: worst_swaps(timing),
+        strikes: lasting_strikes(timing),
+        faults: 2,
+        ..world("two candidates, the worst twice, notified")
+    };
+    explore(twice, 550_000);
 }
 
 #[test]
@@ -54,9 +65,9 @@ fn two_candidates_are_never_live_at_once_over_git() {
     let timing = Timing::GIT;
     let scenario = Scenario {
         swaps: any_swap(timing),
-        reads: vec![Fate::Fast, Fate::Stale],
-        strikes: worst_strikes(timing),
-        faults: 2,
+        reads: any_read(),
+        strikes: any_strike(timing),
+        faults: 1,
         sights: vec![
             ("a standby takes over", taken_over),
             ("a holder past D is killed", fenced),
@@ -65,7 +76,7 @@ fn two_candidates_are_never_live_at_once_over_git() {
             .candidates(1, 0, &[works(25_000), works(12_000)], |_| {})
             .verdict(1, 0)
     };
-    explore(scenario, 10_000);
+    explore(scenario, 21_000);
 }
 
 #[test]
@@ -74,7 +85,7 @@ fn three_candidates_fail_over_in_turn_and_roll_back_once() {
     let scenario = Scenario {
         swaps: worst_swaps(timing),
         strikes: vec![Strike::Crash, Strike::Freeze(7_000)],
-        faults: 2,
+        faults: 1,
         sights: vec![
             ("a standby takes over", taken_over),
             ("it is rolled back", rolled_back),
@@ -87,7 +98,7 @@ fn three_candidates_fail_over_in_turn_and_roll_back_once() {
             })
             .verdict(1, 0)
     };
-    explore(scenario, 10_000);
+    explore(scenario, 12_600);
 }
 
 #[test]
@@ -97,7 +108,7 @@ fn nothing_is_run_again_silently_where_the_policy_holds() {
         swaps: worst_swaps(timing),
         reads: vec![Fate::Fast, Fate::Stale],
         strikes: worst_strikes(timing),
-        faults: 2,
+        faults: 1,
         sights: vec![("it is held", held)],
         ..Scenario::new("two candidates, hold", timing)
             .candidates(1, 0, &[works(9_000), works(5_000)], |c| {
@@ -105,7 +116,7 @@ fn nothing_is_run_again_silently_where_the_policy_holds() {
             })
             .verdict(1, 0)
     };
-    explore(scenario, 10_000);
+    explore(scenario, 7_900);
 }
 
 #[test]
@@ -114,22 +125,25 @@ fn clocks_a_tenth_apart_leave_no_two_live_at_once() {
         ("the standby's clock is fast", [1_000, 1_100]),
         ("the holder's clock is fast", [1_100, 1_000]),
     ] {
-        for timing in [Timing::GIT, Timing::NOTIFIED] {
-            let takes = 2_500 * timing.heartbeat.as_secs() + 3_000;
+        for (timing, faults, at_least) in [(Timing::GIT, 1, 4_900), (Timing::NOTIFIED, 2, 166_000)]
+        {
+            // Long enough that a holder cut off after two heartbeats would see its lease run out at work.
+            let takes = millis(2 * timing.heartbeat + timing.lease);
             let between = millis(timing.deadline + timing.lease) / 2;
             let scenario = Scenario {
-                swaps: worst_swaps(timing),
+                swaps: vec![Fate::Fast, Fate::LostAfter],
                 strikes: vec![
+                    Strike::Freeze(millis(timing.heartbeat) * 3 / 4),
                     Strike::Freeze(between),
-                    Strike::CutOff(millis(timing.deadline)),
+                    Strike::CutOff(millis(timing.lease)),
                 ],
-                faults: 2,
+                faults,
                 sights: vec![("a standby takes over", taken_over)],
                 ..Scenario::new(name, timing)
                     .candidates(1, 0, &[works(takes), works(takes)], |_| {})
                     .rates(&rates)
             };
-            explore(scenario, 10_000);
+            explore(scenario, at_least);
         }
     }
 }
@@ -140,7 +154,7 @@ fn candidates_that_begin_at_one_moment_do_so_in_any_order() {
     let mut scenario = Scenario {
         swaps: vec![Fate::Fast, Fate::LostAfter],
         strikes: vec![Strike::Crash, Strike::Freeze(7_000)],
-        faults: 2,
+        faults: 1,
         orders: true,
         sights: vec![("a standby takes over", taken_over)],
         ..Scenario::new("three candidates at one moment", timing)
@@ -152,5 +166,5 @@ fn candidates_that_begin_at_one_moment_do_so_in_any_order() {
     for member in &mut scenario.cast {
         member.begins = Some(0);
     }
-    explore(scenario, 10_000);
+    explore(scenario, 21_800);
 }
