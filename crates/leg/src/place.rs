@@ -31,6 +31,33 @@ fn shown(text: &str) -> String {
     }
 }
 
+/// What is seen of a text that names no store, and the mend. Anything of it may be a password, so no more than its scheme is
+/// shown, and nothing where it has none.
+fn not_a_store(text: &str) -> (String, &'static str) {
+    let repository = "begin the address of a repository with `git+`, or leave the input out";
+    let Some((scheme, _)) = text.split_once("://") else {
+        return (
+            "an address without a scheme, which is not shown: a password may be in it".to_owned(),
+            "write it as a URL, `postgres://user:password@host/database` for one of PostgreSQL; or leave the input out",
+        );
+    };
+    let known = |scheme: &str| {
+        matches!(scheme, "postgres" | "postgresql") || RedisServer::has_scheme(scheme)
+    };
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '+' | '-' | '.');
+    if !scheme.chars().all(plain) {
+        return (
+            "an address of no known form, which is not shown".to_owned(),
+            repository,
+        );
+    }
+    let mend = match known(&scheme.to_ascii_lowercase()) {
+        true => "write what stands before `://` in small letters",
+        false => repository,
+    };
+    (format!("an address that begins with `{scheme}://`"), mend)
+}
+
 /// Where lease and ledger live, checked but not yet asked.
 #[derive(Clone, Debug)]
 pub struct Place(Kind);
@@ -108,8 +135,8 @@ impl Place {
         } else if text.starts_with("git+") {
             GitRemote::parse(text)
         } else {
-            let mend = "begin the address of a repository with `git+`, or leave the input out";
-            wrong.push("store", &format!("`{shown}`"), WANTED, mend);
+            let (seen, mend) = not_a_store(text);
+            wrong.push("store", &seen, WANTED, mend);
             return None;
         };
         match remote {

@@ -251,7 +251,8 @@ pub(crate) fn store_lost(error: &str) -> Report {
             ExitCode::ServiceUnavailable,
             "",
             format!("failed to go on: {error}"),
-            "Check the input `store`, the token's `contents: write`, and the network; then run the job again.",
+            "Look at what the message says of the store, at the input `store` and at the network; with `git` also whether the job has \
+             `contents: write`. Then run the job again.",
         )
     }
 }

@@ -22,6 +22,9 @@ fn an_address_that_cannot_be_one_is_named_and_never_quoted() {
         format!("redis-sentinel://baton:{word}@one,two/0"),
         format!("mysql://baton:{word}@db/baton"),
         format!("git+postgres://baton:{word}@db/baton"),
+        format!("host=db user=baton password={word}"),
+        format!("db:6379,password={word}"),
+        format!("POSTGRES://baton:{word}@db/baton"),
     ] {
         let (scene, run) = (Scene::new(), Run::number(1));
         let step = scene

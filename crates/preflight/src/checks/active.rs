@@ -8,7 +8,7 @@ use super::{concurrency::queue as githubs_queue, unanswered::unanswered};
 use crate::{Finding, Part, Status};
 
 const REACH_THE_STORE: &str =
-    "look whether this runner reaches the store, and whether the job has `contents: write`";
+    "look whether this runner reaches the store; with `git`, whether the job has `contents: write`";
 
 /// What is known of the lease.
 #[derive(Clone, Debug)]

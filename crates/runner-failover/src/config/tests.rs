@@ -80,7 +80,7 @@ fn everything_that_is_wrong_is_told_at_once_and_never_a_secret() {
         ("INPUT_RUN", " "),
         ("INPUT_CANDIDATE", "3"),
         ("INPUT_ATTEMPTS", "none"),
-        ("INPUT_STORE", "postgres://u:canary-7f3a9c5e21@h/db"),
+        ("INPUT_STORE", "mysql://u:canary-7f3a9c5e21@h/db"),
         ("INPUT_HEARTBEAT", "20s"),
         ("INPUT_WORKING_DIRECTORY", "/no/such/folder"),
         ("BATON_RUNNER_ROLE", "boss"),
