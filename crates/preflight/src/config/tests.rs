@@ -63,7 +63,7 @@ fn everything_that_is_wrong_is_told_at_once_and_never_a_secret() {
         ("INPUT_DOCKER_VERSION_MIN", "new"),
         ("INPUT_SECRETS", "not a name"),
         ("INPUT_INVENTORY", "/no/such/inventory"),
-        ("INPUT_STORE", "postgres://u:canary-7f3a9c5e21@h/db"),
+        ("INPUT_STORE", "mysql://u:canary-7f3a9c5e21@h/db"),
         ("INPUT_BRANCHES", "[main"),
     ]);
     for name in [
