@@ -24,6 +24,14 @@ pub(crate) fn read_record(json: &[u8], lock: &LockName) -> Result<Record, String
     Ok(record)
 }
 
+/// The tip in `json`.
+///
+/// # Errors
+/// As for [`read_record`].
+pub(crate) fn read_tip_text(json: &str) -> Result<Tip, String> {
+    read_tip(serde_json::from_str(json).map_err(|e| format!("the tip is not JSON ({e})"))?)
+}
+
 /// The tip in `value`.
 ///
 /// # Errors

@@ -79,6 +79,21 @@ impl Hash for Write {
     }
 }
 
+impl Write {
+    /// The version that this write leaves behind where versions are nonces of writes (PostgreSQL, Redis): its nonce in each
+    /// part that it writes, what it expects in the other.
+    pub fn leaves(&self) -> Version {
+        let part = |written: bool, expected: &Option<String>| match written {
+            true => Some(self.nonce.clone()),
+            false => expected.clone(),
+        };
+        Version {
+            lease: part(self.record.is_some(), &self.expected.lease),
+            ledger: part(!self.entries.is_empty(), &self.expected.ledger),
+        }
+    }
+}
+
 /// What came of a send.
 #[derive(Debug)]
 pub enum Swap {

@@ -195,18 +195,6 @@ impl World {
     }
 }
 
-/// The version that a write leaves, whatever others have written since.
-pub(crate) fn left_behind(write: &Write) -> Version {
-    let written = |part: bool, expected: &Option<String>| match part {
-        true => Some(write.nonce.clone()),
-        false => expected.clone(),
-    };
-    Version {
-        lease: written(write.record.is_some(), &write.expected.lease),
-        ledger: written(!write.entries.is_empty(), &write.expected.ledger),
-    }
-}
-
 /// A read that met a write half way: the lease of one moment, the ledger of another.
 fn torn(lease: &Snapshot, ledger: &Snapshot) -> Arc<Snapshot> {
     Arc::new(Snapshot {

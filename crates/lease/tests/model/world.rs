@@ -254,7 +254,7 @@ impl World {
                 self.step(scenario, who, &|| Input::Swapped {
                     nonce: write.nonce.clone(),
                     result: match answer {
-                        Answer::Won => SwapAnswer::Won(crate::requests::left_behind(&write)),
+                        Answer::Won => SwapAnswer::Won(write.leaves()),
                         Answer::Lost => SwapAnswer::Lost,
                         Answer::Unknown => SwapAnswer::Unknown(timed_out(scenario)),
                     },

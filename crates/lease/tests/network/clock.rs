@@ -11,6 +11,8 @@ use std::{
 use lease::{protocol::Now, shell::Host, store::StoreFuture};
 use ledger::Timestamp;
 
+pub(crate) use crate::rate::Clock;
+
 /// The simulation's time: what the judge goes by, and no actor sees.
 pub(crate) fn truth() -> Duration {
     turmoil::sim_elapsed().unwrap()
@@ -21,23 +23,7 @@ pub(crate) async fn sleep_until(at: Duration) {
     tokio::time::sleep(at.saturating_sub(truth())).await;
 }
 
-/// Local clock = offset + true time x rate / 1000.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock {
-    pub(crate) rate: u64,
-    pub(crate) offset: Duration,
-}
-
 impl Clock {
-    pub(crate) fn local(self, at: Duration) -> Duration {
-        self.offset + Duration::from_micros(at.as_micros() as u64 * self.rate / 1000)
-    }
-
-    pub(crate) fn truth(self, local: Duration) -> Duration {
-        let micros = local.saturating_sub(self.offset).as_micros() as u64;
-        Duration::from_micros(micros.saturating_mul(1000) / self.rate + 1)
-    }
-
     /// How long a span of local time takes.
     pub(crate) fn takes(self, span: Duration) -> Duration {
         let micros = (span.as_micros() as u64).saturating_mul(1000) / self.rate;

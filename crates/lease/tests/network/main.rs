@@ -24,6 +24,8 @@ mod hands;
 mod judge;
 mod legs;
 mod play;
+#[path = "../simulation/rate.rs"]
+mod rate;
 mod script;
 mod seeded;
 mod server;

@@ -8,6 +8,8 @@ use lease::protocol::{
 };
 use ledger::Party;
 
+use crate::rate::Clock;
+
 /// What runs on a host.
 pub(crate) enum Actor {
     Candidate(Box<Candidate>),
@@ -77,24 +79,6 @@ pub(crate) struct Tree {
     pub(crate) times_out: bool,
     /// It withstands SIGKILL: nothing that runs on this host can be blamed for it.
     pub(crate) stuck: bool,
-}
-
-/// Local clock = offset + true time x rate / 1000.
-#[derive(Clone, Copy)]
-pub(crate) struct Clock {
-    pub(crate) rate: u64,
-    pub(crate) offset: Duration,
-}
-
-impl Clock {
-    pub(crate) fn local(self, at: Duration) -> Duration {
-        self.offset + Duration::from_micros(at.as_micros() as u64 * self.rate / 1000)
-    }
-
-    pub(crate) fn truth(self, local: Duration) -> Duration {
-        let micros = local.saturating_sub(self.offset).as_micros() as u64;
-        Duration::from_micros(micros.saturating_mul(1000) / self.rate + 1)
-    }
 }
 
 pub(crate) struct Host {

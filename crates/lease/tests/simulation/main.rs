@@ -12,6 +12,7 @@ mod faults;
 mod gates;
 mod host;
 mod judge;
+mod rate;
 mod scenario;
 mod seeded;
 mod store;

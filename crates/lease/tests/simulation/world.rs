@@ -23,7 +23,8 @@ use crate::{
     cast,
     dice::Dice,
     faults::Fault,
-    host::{Actor, Clock, Host, Plan},
+    host::{Actor, Host, Plan},
+    rate::Clock,
 };
 
 /// Something that happens at a moment.

@@ -255,16 +255,8 @@ impl Store for PostgresStore {
 
     fn swap(&self, write: Arc<Write>) -> StoreFuture<'_, Swap> {
         Box::pin(async move {
-            let (writes_lease, writes_ledger) = (write.record.is_some(), !write.entries.is_empty());
-            let left = |written: bool, expected: &Option<String>| match written {
-                true => Some(write.nonce.clone()),
-                false => expected.clone(),
-            };
-            let version = Version {
-                lease: left(writes_lease, &write.expected.lease),
-                ledger: left(writes_ledger, &write.expected.ledger),
-            };
-            if !writes_lease && !writes_ledger {
+            let version = write.leaves();
+            if write.record.is_none() && write.entries.is_empty() {
                 return Swap::Won(version);
             }
             let swap = self.in_time(self.options.request_timeout, self.swap_now(&write));

@@ -185,10 +185,7 @@ pub(super) fn read_snapshot(rows: &[Row], lock: &LockName) -> Result<Snapshot, (
     let record: Option<&str> = column(row, 2).map_err(table)?;
     let tip: Option<&str> = column(row, 4).map_err(table)?;
     let record = record.map(|record| json::read_record(record.as_bytes(), lock));
-    let tip = tip.map_or(Ok(Tip::default()), |tip| {
-        let value = serde_json::from_str(tip).map_err(|e| format!("the tip is not JSON ({e})"))?;
-        json::read_tip(value)
-    });
+    let tip = tip.map_or(Ok(Tip::default()), json::read_tip_text);
     Ok(Snapshot {
         record: record
             .transpose()

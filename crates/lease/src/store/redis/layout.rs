@@ -92,10 +92,7 @@ impl Keys {
             return Err(wrong(torn.to_owned()));
         }
         let record = record.map(|json| json::read_record(json.as_bytes(), lock));
-        let tip = tip.map(|json| {
-            let value = serde_json::from_str(json);
-            json::read_tip(value.map_err(|e| format!("the tip is not JSON ({e})"))?)
-        });
+        let tip = tip.map(json::read_tip_text);
         Ok(Snapshot {
             record: record.transpose().map_err(wrong)?,
             tip: tip.transpose().map_err(wrong)?.unwrap_or_default(),

@@ -123,7 +123,7 @@ impl RedisStore {
             _ => self.pool.told(&failure),
         })?;
         match answer.text() {
-            Some("won") => Ok(Swap::Won(left_behind(write))),
+            Some("won") => Ok(Swap::Won(write.leaves())),
             Some("lost") => Ok(Swap::Lost),
             Some("newer") => Err(self.keys.newer()),
             Some("foreign") => Err(self
@@ -210,24 +210,6 @@ impl RedisStore {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         *confirmed = Some((seen.clone(), count));
-    }
-}
-
-/// The version that `write` leaves: its nonce in each part that it writes.
-fn left_behind(write: &Write) -> Version {
-    let Version { lease, ledger } = write.expected.clone();
-    let nonce = || Some(write.nonce.clone());
-    Version {
-        lease: if write.record.is_some() {
-            nonce()
-        } else {
-            lease
-        },
-        ledger: if write.entries.is_empty() {
-            ledger
-        } else {
-            nonce()
-        },
     }
 }
 
