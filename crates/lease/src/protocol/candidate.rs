@@ -10,6 +10,7 @@ use super::{
     CandidateConfig, Conclusion, Effect, Input, Now, SIGNAL_BUDGET, STORE_PATIENCE, SwapAnswer,
     Task,
     lane::{Fate, Lane, Sent},
+    pace::Pace,
     stage::{Hold, Purpose, Stage},
     view::View,
 };
@@ -33,6 +34,7 @@ pub struct Candidate {
     pub(super) ended_it: bool,
     reading: bool,
     read_sent: Option<Duration>,
+    pace: Pace,
     failing_since: Option<(Duration, StoreError)>,
     /// The write of which was said that the store does not answer it.
     unanswered_told: Option<String>,
@@ -73,6 +75,7 @@ impl Candidate {
             ended_it: false,
             reading: false,
             read_sent: None,
+            pace: Pace::default(),
             failing_since: None,
             unanswered_told: None,
             wake: Duration::ZERO,
@@ -126,6 +129,9 @@ impl Candidate {
         out: &mut Vec<Effect>,
     ) {
         self.reading = false;
+        let took = now.saturating_sub(self.read_sent.unwrap_or(now));
+        let poll = self.config.policy.timing.poll;
+        self.pace.read(took, answer.is_ok(), poll);
         let snapshot = match answer {
             Ok(snapshot) => snapshot,
             Err(error) => {
@@ -218,6 +224,14 @@ impl Candidate {
             out.push(Effect::Say(format!("{error}; trying again")));
             self.unanswered_told = Some(nonce.to_owned());
         }
+        if matches!(answer, SwapAnswer::Lost)
+            && self.is_in_no_hurry()
+            && let Some(sent) = self.lane.pending().filter(|s| s.write.nonce == nonce)
+        {
+            let took = now.saturating_sub(sent.first_sent);
+            let poll = self.config.policy.timing.poll;
+            self.pace.refused(now, took, poll, &self.config.instance);
+        }
         let Some((sent, version)) = self.lane.answered(nonce, answer) else {
             return;
         };
@@ -229,6 +243,7 @@ impl Candidate {
 
     /// A write of ours took effect.
     fn acknowledged(&mut self, now: Duration, sent: Sent<Purpose>, out: &mut Vec<Effect>) {
+        self.pace.taken();
         self.signal_told |= sent
             .write
             .entries
@@ -377,19 +392,54 @@ impl Candidate {
     }
 
     fn resend(&mut self, now: Duration, out: &mut Vec<Effect>) {
+        // A refused entry is read back, and made anew: sent again it would be refused again.
+        if self.lane.must_read && self.is_in_no_hurry() {
+            return;
+        }
         let after = self.resend_after(now);
         if let Some(write) = self.lane.resend(now, after) {
             out.push(Effect::Send(write));
         }
     }
 
-    /// Past D nothing is in a hurry any more: the store is asked at the pace of a poll.
+    /// Past D nothing is in a hurry any more: the store is asked at the pace of a poll. Nor is an entry of who queues: it
+    /// is sent again when the earlier send is given up, not beside it.
     fn resend_after(&self, now: Duration) -> Duration {
         let timing = self.config.policy.timing;
         match &self.hold {
             Some(hold) if now >= hold.deadline() => timing.poll.max(timing.resend_after),
+            None if self.is_in_no_hurry() => {
+                let pause = self.pace.between_reads(timing.poll, &self.config.instance);
+                pause.max(timing.request_timeout)
+            }
             _ => timing.resend_after,
         }
+    }
+
+    /// Whether all it does is to wait behind others: nobody waits for its entry, and what it reads is not its own
+    /// deployment's record.
+    fn is_queueing(&self) -> bool {
+        let under_way = |view: &View| {
+            let own = view
+                .record()
+                .filter(|r| r.deployment.id == self.config.deployment.id);
+            own.is_some_and(|r| !r.phase.is_terminal())
+        };
+        self.hold.is_none()
+            && self.signal.is_none()
+            && self.config.task == Task::Deploy
+            && !self.view.as_ref().is_some_and(under_way)
+    }
+
+    /// Whether the write under way is one that may take its time.
+    fn is_in_no_hurry(&self) -> bool {
+        let entry = self.lane.pending().is_some_and(|sent| {
+            matches!(
+                sent.purpose,
+                Purpose::Announce | Purpose::Queue(_) | Purpose::EndUnclaimed
+            )
+        });
+        entry && self.is_queueing()
     }
 
     fn read_when_due(&mut self, now: Duration, out: &mut Vec<Effect>) -> Option<Duration> {
@@ -397,14 +447,20 @@ impl Candidate {
             return None;
         }
         let timing = self.config.policy.timing;
+        let rests = self.lane.must_read && self.is_in_no_hurry();
         let every = if self.lane.must_read_soon(now, timing.deadline) {
             timing.resend_after / 4
+        } else if self.is_queueing() {
+            self.pace.between_reads(timing.poll, &self.config.instance)
         } else if self.lane.must_read || self.hold.as_ref().is_none_or(Hold::watches) {
             timing.poll
         } else {
             return None;
         };
-        let due = self.read_sent.map_or(now, |sent| sent + every);
+        let mut due = self.read_sent.map_or(now, |sent| sent + every);
+        if rests {
+            due = due.max(self.pace.rests_until());
+        }
         if due > now {
             return Some(due);
         }

@@ -263,6 +263,11 @@ impl<P: Clone + PartialEq> Lane<P> {
                 .is_some_and(|p| now < p.sent.first_sent + hurry)
     }
 
+    /// The write whose fate is open.
+    pub(super) fn pending(&self) -> Option<&Sent<P>> {
+        self.pending.as_ref().map(|p| &p.sent)
+    }
+
     /// Since when the fate of the pending write is unknown, and why.
     pub(super) fn unanswered(&self) -> Option<(Duration, StoreError)> {
         let sent = &self.pending.as_ref()?.sent;

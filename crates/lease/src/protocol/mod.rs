@@ -23,6 +23,7 @@ mod ending;
 mod gates;
 mod holder;
 mod lane;
+mod pace;
 mod person;
 mod rows;
 mod rules;
