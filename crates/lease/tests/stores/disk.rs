@@ -250,3 +250,28 @@ fn loose(objects: &Path) -> Vec<PathBuf> {
     found.sort();
     found
 }
+
+#[tokio::test]
+async fn a_look_at_a_store_in_which_nothing_moved_asks_git_nothing_and_one_after_a_write_shows_it()
+{
+    let folder = tempfile::tempdir().unwrap();
+    let (store, other) = (at(folder.path()).await, at(folder.path()).await);
+    let lock = lock("o/r/production");
+    let empty = store.read().await.unwrap();
+    won(&store, claim(&lock, &empty)).await;
+    let seen = store.read().await.unwrap();
+    let (objects, away) = (
+        folder.path().join("some where/store.git/objects"),
+        folder.path().join("away"),
+    );
+    // Without its objects git serves nothing.
+    fs::rename(&objects, &away).unwrap();
+    assert_eq!(store.read().await.unwrap(), seen);
+    assert!(other.read().await.is_err(), "git could still be asked");
+    fs::rename(&away, &objects).unwrap();
+    let before = other.read().await.unwrap();
+    won(&other, heartbeat(&lock, &before)).await;
+    let after = store.read().await.unwrap();
+    assert_ne!(after.version.lease, seen.version.lease);
+    assert_eq!(after, other.read().await.unwrap());
+}

@@ -57,6 +57,14 @@ impl Reader {
         self.known.as_ref().map(|known| known.tip.seq)
     }
 
+    /// What is known, where the repository on this disk still holds just that, or nothing at all, where it holds nothing:
+    /// then there is nothing to fetch. This look costs no process: a read that finds nothing new costs little, however many
+    /// wait for one another.
+    pub(super) fn unmoved(&self, path: &Path, refs: &Refs) -> Option<Snapshot> {
+        let known = self.known.clone().unwrap_or_default();
+        stand_still(path, refs, &known.version).then_some(known)
+    }
+
     /// Fetches both refs and reads them.
     pub(super) async fn read(
         &mut self,
@@ -118,6 +126,27 @@ impl Reader {
             }
         }
     }
+}
+
+/// Whether the repository at `path` shows, by its files alone, that both refs are at `version`. Where refs are packed, or
+/// kept in a table, it does not: then git is asked.
+///
+/// The two files are looked at one after the other, and still show one moment: no ref ever comes back to an earlier commit,
+/// so that the second was at its known commit when the first was looked at.
+fn stand_still(path: &Path, refs: &Refs, version: &Version) -> bool {
+    let at =
+        |name: &str, oid: &Option<String>| match (std::fs::read_to_string(path.join(name)), oid) {
+            (Ok(file), Some(oid)) => file.trim_end() == oid,
+            (Err(error), None) => {
+                let absent = |name: &str| matches!(path.join(name).try_exists(), Ok(false));
+                error.kind() == std::io::ErrorKind::NotFound
+                    && absent("packed-refs")
+                    && absent("reftable")
+                    && path.join("refs").is_dir()
+            }
+            _ => false,
+        };
+    at(&refs.lease, &version.lease) && at(&refs.ledger, &version.ledger)
 }
 
 /// How much of the chain a fetch asks for.

@@ -180,6 +180,7 @@ impl GitStore {
         let mut reader = self.reader.lock().await;
         *lock(&self.read_at) = Some(Instant::now());
         let GitStore {
+            remote,
             url,
             lock,
             refs,
@@ -187,6 +188,10 @@ impl GitStore {
             judge,
             ..
         } = self;
+        let on_disk = remote.local_path();
+        if let Some(known) = on_disk.and_then(|path| reader.unmoved(path, refs)) {
+            return Ok(Seen::Whole(known));
+        }
         reader
             .read(&self.scratch.repository(), url, lock, refs, git, judge)
             .await
