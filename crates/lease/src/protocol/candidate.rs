@@ -11,6 +11,7 @@ use super::{
     Task,
     lane::{Fate, Lane, Sent},
     pace::Pace,
+    set_back::SetBack,
     stage::{Hold, Purpose, Stage},
     view::View,
 };
@@ -36,6 +37,7 @@ pub struct Candidate {
     read_sent: Option<Duration>,
     pace: Pace,
     failing_since: Option<(Duration, StoreError)>,
+    set_back: SetBack,
     /// The write of which was said that the store does not answer it.
     unanswered_told: Option<String>,
     wake: Duration,
@@ -77,6 +79,7 @@ impl Candidate {
             read_sent: None,
             pace: Pace::default(),
             failing_since: None,
+            set_back: SetBack::default(),
             unanswered_told: None,
             wake: Duration::ZERO,
             over: false,
@@ -147,8 +150,14 @@ impl Candidate {
             out.push(Effect::Say("the store answers again".to_owned()));
         }
         if self.is_stale(now, &snapshot) {
+            if let Some(view) = &self.view {
+                let told = self.set_back.shows_less(now, view, &snapshot);
+                out.extend(told.map(Effect::Say));
+            }
             return;
         }
+        let told = self.set_back.caught_up();
+        out.extend(told.map(|told| Effect::Say(told.to_owned())));
         let fate = self.lane.fate(&snapshot);
         match &mut self.view {
             Some(view) => view.accept(snapshot, now),
@@ -175,7 +184,22 @@ impl Candidate {
                 .for_each(|hold| hold.sent_at = hold.renewed_at),
             Fate::Open => {}
         }
+        self.say_behind_whom(out);
         self.compare_with_store(now, out);
+    }
+
+    /// The ledger is told once that this candidate waits; whoever watches it is told of each whom it waits for.
+    fn say_behind_whom(&mut self, out: &mut Vec<Effect>) {
+        let record = self.view.as_ref().and_then(View::record);
+        let Some((behind, record)) = self.queued_behind.as_mut().zip(record) else {
+            return;
+        };
+        let id = &record.deployment.id;
+        if record.phase.is_terminal() || [&*behind, &self.config.deployment.id].contains(&id) {
+            return;
+        }
+        behind.clone_from(id);
+        out.push(Effect::Say(format!("{} waits behind {id}", self.config.me)));
     }
 
     /// Reads may lag (design §4 rule 1). Under a holder's token nobody else writes but a person, once, who makes
@@ -377,6 +401,7 @@ impl Candidate {
                 read_at,
                 self.lane.resend_at(self.resend_after(now.boot)),
                 self.patience_ends(),
+                self.set_back.until(self.config.policy.timing),
             ]
             .into_iter()
             .chain([self
@@ -501,7 +526,10 @@ impl Candidate {
                 };
                 (since, error, patience)
             });
-            return [refused, unanswered, unread]
+            let set_back = self.set_back.error(self.view.as_ref());
+            let set_back = set_back
+                .map(|(since, error)| (since, error, SetBack::patience(self.config.policy.timing)));
+            return [refused, set_back, unanswered, unread]
                 .into_iter()
                 .flatten()
                 .find(|(since, _, patience)| now >= *since + *patience)
@@ -509,6 +537,11 @@ impl Candidate {
         }
         if let Some(error) = &self.lane.final_error {
             return Some(Conclusion::StoreLost(error.clone()));
+        }
+        if let Some((since, error)) = self.set_back.error(self.view.as_ref())
+            && now >= since + SetBack::patience(self.config.policy.timing)
+        {
+            return Some(Conclusion::StoreLost(error));
         }
         if let Some((since, error)) = self.lane.unanswered()
             && now >= since + patience

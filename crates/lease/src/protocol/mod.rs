@@ -27,6 +27,7 @@ mod pace;
 mod person;
 mod rows;
 mod rules;
+mod set_back;
 mod stage;
 mod standby;
 mod view;

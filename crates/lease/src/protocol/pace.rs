@@ -61,7 +61,7 @@ impl Pace {
 
     /// An entry took effect.
     pub(super) fn taken(&mut self) {
-        self.losses = 0;
+        (self.losses, self.rests_until) = (0, Duration::ZERO);
     }
 
     /// When a refused entry is to be looked at, and tried, again.

@@ -153,7 +153,8 @@ impl Candidate {
             let detail = format!("the lock is held by {behind}: a person must `unlock` it");
             return self.end_unclaimed(view, Outcome::Held, None, detail);
         }
-        if self.queued_behind.as_ref() != Some(behind) {
+        // Once is enough to know that it waits; behind whom, from then on, the lease tells.
+        if self.queued_behind.is_none() {
             let event = Event::Queued {
                 behind: behind.clone(),
                 holder: record.holder.runner.clone(),

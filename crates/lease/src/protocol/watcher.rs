@@ -9,6 +9,7 @@ use super::{
     closer,
     lane::{Fate, Lane},
     rows, rules,
+    set_back::SetBack,
     view::View,
 };
 use crate::{
@@ -29,6 +30,7 @@ pub struct Watcher {
     reading: bool,
     read_sent: Option<Duration>,
     failing_since: Option<(Duration, StoreError)>,
+    set_back: SetBack,
     wake: Duration,
     over: bool,
 }
@@ -57,6 +59,7 @@ impl Watcher {
             reading: false,
             read_sent: None,
             failing_since: None,
+            set_back: SetBack::default(),
             wake: Duration::ZERO,
             over: false,
         }
@@ -81,7 +84,7 @@ impl Watcher {
         let started = *self.started.get_or_insert(now.boot);
         match input {
             Input::Changed if !self.reading => self.read_sent = None,
-            Input::Read(answer) => self.on_read(now.boot, answer),
+            Input::Read(answer) => self.on_read(now.boot, answer, &mut out),
             Input::Swapped { nonce, result } => {
                 if let Some((sent, version)) = self.lane.answered(&nonce, result) {
                     self.closed_it = true;
@@ -104,20 +107,33 @@ impl Watcher {
         out
     }
 
-    fn on_read(&mut self, now: Duration, answer: Result<Snapshot, StoreError>) {
+    fn on_read(
+        &mut self,
+        now: Duration,
+        answer: Result<Snapshot, StoreError>,
+        out: &mut Vec<Effect>,
+    ) {
         self.reading = false;
         let snapshot = match answer {
             Ok(snapshot) => snapshot,
             Err(error) => {
+                if self.failing_since.is_none() {
+                    out.push(Effect::Say(format!("{error}; trying again")));
+                }
                 let since = self.failing_since.take().map_or(now, |(since, _)| since);
                 self.failing_since = Some((since, error));
                 return;
             }
         };
-        self.failing_since = None;
-        if self.view.as_ref().is_some_and(|v| v.is_older(&snapshot)) {
-            return;
+        if self.failing_since.take().is_some() {
+            out.push(Effect::Say("the store answers again".to_owned()));
         }
+        if let Some(view) = self.view.as_ref().filter(|v| v.is_older(&snapshot)) {
+            let told = self.set_back.shows_less(now, view, &snapshot);
+            return out.extend(told.map(Effect::Say));
+        }
+        let told = self.set_back.caught_up();
+        out.extend(told.map(|told| Effect::Say(told.to_owned())));
         let ours = snapshot
             .record
             .as_ref()
@@ -190,6 +206,7 @@ impl Watcher {
             Some(until),
             Some(due),
             self.lane.resend_at(self.config.resend_after),
+            self.set_back.until(self.timing()),
         ]
         .into_iter()
         .flatten()
@@ -212,6 +229,11 @@ impl Watcher {
         {
             return Some(error);
         }
+        if let Some((since, error)) = self.set_back.error(self.view.as_ref())
+            && now >= since + SetBack::patience(self.timing())
+        {
+            return Some(error);
+        }
         let (since, error) = self.failing_since.as_ref()?;
         let patience = if self.view.is_none() {
             // The run's true conclusion is worth waiting for: a candidate may be deploying all the while.
@@ -220,6 +242,12 @@ impl Watcher {
             self.config.queue_timeout.max(STORE_PATIENCE)
         };
         (now >= *since + patience || !error.is_passing()).then(|| error.clone())
+    }
+
+    /// What those obey whom it watches; the slowest row until one has claimed.
+    fn timing(&self) -> Timing {
+        let record = self.view.as_ref().and_then(View::record);
+        record.map_or(Timing::GIT, |r| r.policy.timing)
     }
 
     fn decide(&self, now: Duration, started: Duration, view: &View) -> Intent {

@@ -17,4 +17,5 @@ mod leaving;
 mod play;
 mod preflight;
 mod queue;
+mod set_back;
 mod standby;

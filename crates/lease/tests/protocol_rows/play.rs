@@ -78,6 +78,7 @@ pub(crate) struct Leg {
     pub(crate) started: Vec<(Duration, Command, u64)>,
     pub(crate) stops: Vec<(Duration, bool)>,
     pub(crate) fed: Vec<Duration>,
+    pub(crate) said: Vec<String>,
     /// How many deployments waited, whenever it was told.
     pub(crate) waiting: Vec<usize>,
     pub(crate) end: Option<Conclusion>,
@@ -99,6 +100,7 @@ impl Leg {
             started: Vec::new(),
             stops: Vec::new(),
             fed: Vec::new(),
+            said: Vec::new(),
             waiting: Vec::new(),
             end: None,
             late: Vec::new(),
@@ -469,7 +471,7 @@ impl Play {
                 self.legs[index].started.push((now, command, token))
             }
             Effect::Stop { now: at_once } => self.legs[index].stops.push((now, at_once)),
-            Effect::Say(_) => {}
+            Effect::Say(said) => self.legs[index].said.push(said),
             Effect::Waiting(deployments) => self.legs[index].waiting.push(deployments),
             Effect::Finish(conclusion) => self.legs[index].end = Some(*conclusion),
         }

@@ -19,6 +19,29 @@ fn a_queued_candidate_says_once_behind_whom_it_waits() {
 }
 
 #[test]
+fn one_that_waits_behind_several_in_turn_tells_the_ledger_once_and_people_of_each() {
+    let mut play = Play::new();
+    play.join(config(1, 1));
+    let mut other = config(2, 1);
+    other.deployment.workflow = "other.yml".to_owned();
+    let second = play.join(other);
+    play.run(4);
+    let mut last = config(3, 1);
+    last.deployment.workflow = "last.yml".to_owned();
+    let last = play.join(last);
+    play.run(4);
+    play.succeeds(PRIMARY);
+    play.run(4);
+    assert_eq!(play.legs[second].started.len(), 1);
+    assert_eq!(play.count(queued), 2);
+    let waits = play.legs[last]
+        .said
+        .iter()
+        .filter(|s| s.contains("waits behind"));
+    assert_eq!(waits.count(), 2, "{:?}", play.legs[last].said);
+}
+
+#[test]
 fn a_queued_deployment_is_claimed_when_its_turn_comes() {
     let mut play = Play::new();
     play.join(config(1, 1));

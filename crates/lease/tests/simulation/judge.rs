@@ -80,10 +80,7 @@ impl World {
         let same = self.chain.iter().filter(of).any(|e| {
             e.by.as_ref().map(|p| p.candidate) == own
                 && match (&e.event, &entry.event) {
-                    // Behind one whose lease was removed, it may come to wait twice.
-                    (Event::Queued { behind: a, .. }, Event::Queued { behind: b, .. }) => {
-                        a == b && !self.lost_records.contains(a)
-                    }
+                    (Event::Queued { .. }, Event::Queued { .. }) => true,
                     (
                         Event::Announced { instance: a, .. },
                         Event::Announced { instance: b, .. },
