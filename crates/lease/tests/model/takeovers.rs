@@ -166,5 +166,5 @@ fn candidates_that_begin_at_one_moment_do_so_in_any_order() {
     for member in &mut scenario.cast {
         member.begins = Some(0);
     }
-    explore(scenario, 21_800);
+    explore(scenario, 10_700);
 }
