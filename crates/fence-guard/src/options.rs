@@ -15,6 +15,9 @@ use crate::{
 
 /// The longest text that an option may give, in bytes: it is kept in the state.
 const LONGEST: usize = 200;
+/// The largest token: a store counts by ones and gives none that is near it, and once let in it would lock out every other.
+const LARGEST: u64 = i64::MAX.unsigned_abs();
+const TOKEN: &str = "a number from 1 to 9223372036854775807 in plain digits: the fencing token";
 
 /// What `--help` says.
 pub(crate) const HELP: &str = "\
@@ -74,6 +77,8 @@ const VALUED: [&str; 7] = [
     "by",
     "step",
 ];
+/// Those that take none.
+const SWITCHES: [&str; 4] = ["status", "json", "help", "V"];
 
 #[derive(Default)]
 struct Given {
@@ -82,6 +87,10 @@ struct Given {
     json: bool,
     help: bool,
     version: bool,
+    /// Words before `--` that are no option's.
+    loose: Vec<String>,
+    /// How many findings there were before the first of these.
+    wrong_before: usize,
     wrong: Vec<Wrong>,
 }
 
@@ -96,11 +105,38 @@ pub(crate) fn read(args: &[OsString]) -> Result<Options, Vec<Wrong>> {
         return Ok(Options::Version);
     }
     let mut given = Given::walk(options);
+    // Without two dashes, the command begins at the first word that is no option's: that they lack is all that is wrong.
+    let loose = std::mem::take(&mut given.loose);
+    match (loose.first(), command) {
+        (Some(first), None) => {
+            // What looks like an option behind it may be the command's own.
+            given.wrong.truncate(given.wrong_before);
+            let seen = format!("'{}' without `--` before it", shown(first));
+            given.add("command", &seen, "`--` before the command");
+        }
+        _ => {
+            for word in &loose {
+                let seen = format!("'{}' before `--`", shown(word));
+                given.add("command", &seen, "the whole command behind `--`");
+            }
+        }
+    }
     if given.help {
         return Ok(Options::Help);
     }
     if given.version {
         given.add("-V", "beside other options", "nothing beside it");
+    }
+    let asks = command.is_some() || !loose.is_empty();
+    if !given.status && !asks && !given.asks_to_run() {
+        if given.wrong.is_empty() {
+            given.add(
+                "command",
+                "nothing to do",
+                "--status, or --token, --deployment, --version, --runner, --by and a command behind `--`",
+            );
+        }
+        return Err(given.wrong);
     }
     let state = given.state();
     let options = if given.status {
@@ -113,7 +149,7 @@ pub(crate) fn read(args: &[OsString]) -> Result<Options, Vec<Wrong>> {
         if given.json {
             given.add("--json", "set", "--status beside it");
         }
-        let request = given.request(command);
+        let request = given.request(command, asks);
         Options::Run { state, request }
     };
     if given.wrong.is_empty() {
@@ -142,23 +178,21 @@ impl Given {
         let mut parser = lexopt::Parser::from_args(options.iter().cloned());
         let mut after_unknown = false;
         loop {
-            let (valued, name) = match parser.next() {
+            let name = match parser.next() {
                 Ok(None) => return given,
                 Ok(Some(Arg::Value(word))) => {
                     // The value of an option that is not known is no finding of its own.
                     if !std::mem::take(&mut after_unknown) {
-                        let seen = shown(&word.to_string_lossy());
-                        given.add(&seen, "before `--`", "`--` before the command");
+                        if given.loose.is_empty() {
+                            given.wrong_before = given.wrong.len();
+                        }
+                        given.loose.push(word.to_string_lossy().into_owned());
                     }
                     continue;
                 }
-                Ok(Some(Arg::Short('h'))) => (None, "help".to_owned()),
-                Ok(Some(Arg::Short('V'))) => (None, "V".to_owned()),
-                Ok(Some(Arg::Short(letter))) => (None, letter.to_string()),
-                Ok(Some(Arg::Long(name))) => {
-                    let valued = VALUED.iter().find(|known| **known == name).copied();
-                    (valued, name.to_owned())
-                }
+                Ok(Some(Arg::Short('h'))) => "help".to_owned(),
+                Ok(Some(Arg::Short(letter))) => letter.to_string(),
+                Ok(Some(Arg::Long(name))) => name.to_owned(),
                 Err(_) => {
                     // A value behind `=` that a switch does not take.
                     let _dropped = parser.optional_value();
@@ -166,29 +200,62 @@ impl Given {
                 }
             };
             after_unknown = false;
-            if let Some(name) = valued {
-                match parser.value() {
-                    Ok(_) if given.value(name).is_some() => {
-                        given.add(&dashed(name), "twice", "once");
+            let name = match known(&name) {
+                Some(name) => name,
+                None => {
+                    let flag = if name.chars().count() == 1 { "-" } else { "--" };
+                    let seen = format!("{flag}{}", shown(&name));
+                    let meant = near(&name);
+                    let wanted = meant.map_or("one of --help's".into(), dashed);
+                    given.add(&seen, "an option that there is not", &wanted);
+                    match meant {
+                        // Taken as what was meant: that it is missing is not wrong, too.
+                        Some(name) => name,
+                        None => {
+                            after_unknown = parser.optional_value().is_none();
+                            continue;
+                        }
                     }
-                    Ok(value) => given.values.push((name, value)),
-                    Err(_) => given.add(&dashed(name), "no value", "a value behind it"),
                 }
-                continue;
-            }
-            match name.as_str() {
+            };
+            match name {
                 "status" => given.status = true,
                 "json" => given.json = true,
                 "help" => given.help = true,
                 "V" => given.version = true,
-                name => {
-                    let flag = if name.chars().count() == 1 { "-" } else { "--" };
-                    let name = format!("{flag}{}", shown(name));
-                    given.add(&name, "an option that there is not", "one of --help's");
-                    after_unknown = parser.optional_value().is_none();
-                }
+                name => given.take(name, &mut parser),
             }
         }
+    }
+
+    /// Takes the value of an option. The next option is none.
+    fn take(&mut self, name: &'static str, parser: &mut lexopt::Parser) {
+        let value = parser.optional_value().or_else(|| {
+            let mut rest = parser.try_raw_args()?;
+            let next = rest.peek()?.to_str().unwrap_or_default();
+            let option = next.strip_prefix("--").map_or("", |next| {
+                next.split_once('=').map_or(next, |(option, _)| option)
+            });
+            if known(option).is_some() {
+                let seen = format!("{next} behind it, which is an option");
+                self.add(&dashed(name), &seen, "a value behind it");
+                return None;
+            }
+            rest.next()
+        });
+        match value {
+            Some(_) if self.value(name).is_some() => self.add(&dashed(name), "twice", "once"),
+            Some(value) => self.values.push((name, value)),
+            None if self.wrong.iter().any(|wrong| wrong.name == dashed(name)) => {}
+            None => self.add(&dashed(name), "no value", "a value behind it"),
+        }
+    }
+
+    /// Whether an option is there that belongs to a command.
+    fn asks_to_run(&self) -> bool {
+        VALUED[1..].iter().any(|name| {
+            self.value(name).is_some() || self.wrong.iter().any(|wrong| wrong.name == dashed(name))
+        })
     }
 
     fn add(&mut self, name: &str, seen: &str, wanted: &str) {
@@ -222,38 +289,45 @@ impl Given {
     }
 
     fn only_status(&mut self, command: bool) {
-        let beside: Vec<&str> = VALUED[1..]
+        let mut beside: Vec<String> = VALUED[1..]
             .iter()
             .filter(|name| self.value(name).is_some())
-            .copied()
+            .map(|name| dashed(name))
             .collect();
-        for name in beside {
-            self.add(
-                &dashed(name),
-                "set",
-                "nothing beside --status but --state and --json",
-            );
-        }
         if command {
-            self.add("command", "set", "no command with --status");
+            beside.push("a command".into());
+        }
+        if !beside.is_empty() {
+            let seen = format!("beside {}", beside.join(", "));
+            self.add(
+                "--status",
+                &seen,
+                "nothing beside it but --state and --json",
+            );
         }
     }
 
-    fn request(&mut self, command: Option<&[OsString]>) -> Request {
-        let token = self.required("token", "a number from 1: the fencing token");
-        let number = token.parse::<u64>().ok().filter(|token| *token > 0);
+    fn request(&mut self, command: Option<&[OsString]>, told: bool) -> Request {
+        let token = self.required("token", TOKEN);
+        let number = Some(&token)
+            .filter(|token| {
+                token.bytes().all(|byte| byte.is_ascii_digit()) && !token.starts_with('0')
+            })
+            .and_then(|token| token.parse::<u64>().ok())
+            .filter(|token| *token <= LARGEST);
         if number.is_none() && !token.is_empty() {
             let seen = format!("'{}'", shown(&token));
-            self.add("--token", &seen, "a number from 1: the fencing token");
+            self.add("--token", &seen, TOKEN);
         }
-        let command = command.unwrap_or_default().to_vec();
-        if command.first().is_none_or(|program| program.is_empty()) {
+        let missing = command.map_or(!told, |words| words.first().is_none_or(|w| w.is_empty()));
+        if missing {
             self.add(
                 "command",
                 "nothing",
                 "`--` and the command behind the options",
             );
         }
+        let command = command.unwrap_or_default().to_vec();
         let step = if self.value("step").is_some() {
             self.required("step", "a name")
         } else {
@@ -294,6 +368,38 @@ impl Given {
 
 fn dashed(name: &str) -> String {
     format!("--{name}")
+}
+
+/// Its name, where there is such an option.
+fn known(name: &str) -> Option<&'static str> {
+    let all = VALUED.iter().chain(&SWITCHES);
+    all.copied().find(|known| *known == name)
+}
+
+/// The option that was meant: one that is two edits away at most, and shorter names one.
+fn near(name: &str) -> Option<&'static str> {
+    let all = VALUED.iter().chain(&SWITCHES).copied();
+    all.filter(|known| known.len() > 1)
+        .map(|known| (edits(name, known), known))
+        .filter(|(edits, known)| *edits <= if known.len() > 4 { 2 } else { 1 })
+        .min()
+        .map(|(_, known)| known)
+}
+
+/// How many letters must be put in, left out or changed (Levenshtein's distance).
+fn edits(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (line, letter) in one.chars().enumerate() {
+        let mut corner = row[0];
+        row[0] = line + 1;
+        for (column, known) in other.iter().enumerate() {
+            let changed = corner + usize::from(letter != *known);
+            corner = row[column + 1];
+            row[column + 1] = changed.min(corner + 1).min(row[column] + 1);
+        }
+    }
+    row[other.len()]
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ fn a_whole_command_line_is_a_request_and_the_commands_own_options_are_its_own() 
 fn everything_wrong_is_told_at_once() {
     assert_eq!(
         names(&[
-            "--tokn",
+            "--unheard-of",
             "7",
             "--version=",
             "--by",
@@ -55,9 +55,9 @@ fn everything_wrong_is_told_at_once() {
             "--"
         ]),
         [
-            "--tokn",
+            "--unheard-of",
             "--step",
-            "loose",
+            "command",
             "--state",
             "--token",
             "command",
@@ -71,25 +71,95 @@ fn everything_wrong_is_told_at_once() {
     assert_eq!(
         report,
         "2 options are wrong:\n  --state\n    seen:   nothing\n    wanted: the path of the state file\n  \
-         --token\n    seen:   set\n    wanted: nothing beside --status but --state and --json\n\
+         --status\n    seen:   beside --token\n    wanted: nothing beside it but --state and --json\n\
          fence-guard --help shows them all.\n"
     );
 }
 
 #[test]
+fn one_mistake_is_one_finding() {
+    let whole = [&WELL[..], &["--", "true"]].concat();
+    let without = |index: usize| {
+        let mut words = whole.clone();
+        words.remove(index);
+        words
+    };
+    // The value of `--version` is forgotten; those of the last option before the command; the name is mistyped.
+    assert_eq!(names(&without(7)), ["--version"]);
+    assert_eq!(names(&without(13)), ["--step"]);
+    let mut mistyped = whole.clone();
+    mistyped[6] = "--verison";
+    assert_eq!(names(&mistyped), ["--verison"]);
+    assert_eq!(names(&["--state", "/s", "--staus"]), ["--staus"]);
+    // Two dashes are forgotten.
+    let command = ["release.sh", "--fast", "v2", "--token"];
+    assert_eq!(names(&[&WELL[..], &command].concat()), ["command"]);
+    // Nothing is asked, or two things.
+    assert_eq!(names(&[]), ["command"]);
+    assert_eq!(names(&["--state", "/s"]), ["command"]);
+    assert_eq!(names(&[&["--status"][..], &whole].concat()), ["--status"]);
+}
+
+#[test]
+fn an_option_that_swallows_the_next_one_is_named_with_it() {
+    let wrong = read_words(&[
+        "--state",
+        "/s",
+        "--token",
+        "7",
+        "--deployment",
+        "d",
+        "--version",
+        "--runner=r",
+        "--by",
+        "b",
+        "--",
+        "true",
+    ]);
+    let report = report(&wrong.unwrap_err());
+    assert!(
+        report.contains("  --version\n    seen:   --runner=r behind it, which is an option\n"),
+        "{report}"
+    );
+    // A value may begin with a dash, and be an option's name behind `=`.
+    let mut words = [&WELL[..], &["--", "true"]].concat();
+    words[7] = "-1";
+    assert!(read_words(&words).is_ok());
+    words.splice(6..8, ["--version=--runner"]);
+    assert!(read_words(&words).is_ok());
+}
+
+#[test]
 fn a_token_is_a_number_from_one() {
-    for token in ["0", "-1", "7a", "18446744073709551616", "", " 7"] {
+    let with = |token: &'static str| {
         let mut words = [&WELL[..], &["--", "true"]].concat();
         words[3] = token;
-        assert_eq!(names(&words), ["--token"], "{token:?}");
+        words
+    };
+    for token in [
+        "0",
+        "-1",
+        "7a",
+        "007",
+        "+5",
+        "7.0",
+        "\u{661}",
+        "9223372036854775808",
+        "18446744073709551615",
+        "18446744073709551616",
+        "",
+        " 7",
+    ] {
+        assert_eq!(names(&with(token)), ["--token"], "{token:?}");
     }
+    assert!(read_words(&with("9223372036854775807")).is_ok());
 }
 
 #[test]
 fn a_command_stands_behind_two_dashes() {
     assert_eq!(names(&WELL), ["command"]);
     assert_eq!(names(&[&WELL[..], &["--"]].concat()), ["command"]);
-    assert_eq!(names(&[&WELL[..], &["true"]].concat()), ["true", "command"]);
+    assert_eq!(names(&[&WELL[..], &["true"]].concat()), ["command"]);
 }
 
 #[test]
@@ -111,7 +181,7 @@ fn status_takes_a_state_and_nothing_of_a_command() {
     );
     assert_eq!(
         names(&["--state", "/s", "--status", "--", "true"]),
-        ["command"]
+        ["--status"]
     );
     assert!(names(&[&WELL[..], &["--json", "--", "true"]].concat()).contains(&"--json".to_owned()));
     assert_eq!(names(&["--state", "/", "--status"]), ["--state"]);
