@@ -56,6 +56,17 @@ pub(crate) fn judge(
             step: running.step.clone(),
         });
     }
+    // One claim gives one token to one runner (design §4). A state that a person wrote anew knows no runner.
+    if let Some(known) = &state.deploy_runner
+        && same_token
+        && *known != request.runner
+    {
+        return Err(GuardError::GivenTwice {
+            token: request.token,
+            runner: request.runner.clone(),
+            known: known.clone(),
+        });
+    }
     let done = state.done(request).cloned();
     if let (true, Some(done)) = (same_token, &done) {
         return Ok(Admission::Done(done.clone()));

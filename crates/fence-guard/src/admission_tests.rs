@@ -1,5 +1,5 @@
 use super::*;
-use crate::state::Place;
+use crate::{attempt::Outcome, state::Place};
 
 fn request(token: u64, deployment: &str) -> Request {
     Request {
@@ -17,6 +17,7 @@ fn running(token: u64) -> Running {
     Running {
         token,
         step: "one".into(),
+        version: Some("v2".into()),
         since: "2026-01-01T00:00:00Z".into(),
         keeper: 42,
         started: 1,
@@ -37,7 +38,7 @@ fn state(done: bool) -> State {
     state.admit(&request(7, "d"), "2026-01-01T00:00:00Z");
     if done {
         state.running = Some(running(7));
-        state.finish("v2", true, "2026-01-01T00:00:01Z");
+        state.finish("v2", Outcome::Succeeded, Some(0), "2026-01-01T00:00:01Z");
     }
     state
 }
@@ -61,6 +62,32 @@ fn the_same_token_of_another_deployment_is_refused() {
         judge(&state(false), &request(7, "e"), None),
         Err(GuardError::OtherDeployment { .. })
     ));
+}
+
+#[test]
+fn the_same_token_of_another_runner_is_refused_whatever_was_done() {
+    let other = Request {
+        runner: "another".into(),
+        ..request(7, "d")
+    };
+    let mut runs = state(false);
+    runs.running = Some(running(7));
+    for state in [state(false), state(true), runs] {
+        let judged = judge(&state, &other, None);
+        assert!(
+            matches!(judged, Err(GuardError::GivenTwice { token: 7, .. })),
+            "{judged:?}"
+        );
+        assert!(judge(&state, &request(7, "d"), None).is_ok());
+        let newer = Request {
+            token: 8,
+            ..other.clone()
+        };
+        assert!(judge(&state, &newer, None).is_ok());
+    }
+    // Who wrote the state anew knew no runner.
+    let by_hand = State::parse(b"{\"schema\": 1, \"fencing_token\": 7}\n").unwrap();
+    assert!(judge(&by_hand, &other, None).is_ok());
 }
 
 #[test]
@@ -136,7 +163,7 @@ fn a_deployment_has_at_most_so_many_steps_and_the_next_one_starts_anew() {
             step: format!("step-{number}"),
             ..running(7)
         });
-        full.finish("v2", true, "2026-01-01T00:00:01Z");
+        full.finish("v2", Outcome::Succeeded, Some(0), "2026-01-01T00:00:01Z");
     }
     assert!(matches!(
         judge(&full, &request(7, "d"), None),

@@ -5,13 +5,15 @@
 //! init as the parent of orphans. Then all below it is killed until two looks in a row find nothing that can run. The keeper
 //! is killed last: below it is nobody left who could become an orphan.
 //!
+//! The guard is never stopped: `sudo` around it would stop itself along with it, and nobody would wake that up again. Nor
+//! need it be: it starts nothing, and does not end while another guard holds the lock.
+//!
 //! Where the keeper is gone already, killed together with its guard, what may be left is found by the mark that every
 //! process of the tree has in its environment, and by the session that the keeper led.
 //!
 //! Not responsible for what a process did through others: a service manager, a container's daemon.
 
 use std::{
-    collections::HashSet,
     fs,
     thread::sleep,
     time::{Duration, Instant},
@@ -23,6 +25,7 @@ use supervisor::process::{self, Process};
 use crate::{
     error::{GuardError, Survival},
     state::{Place, Running},
+    toll::Toll,
 };
 
 /// The variable that marks every process of a guarded command: the mark of its guard, behind those of guards of other
@@ -32,8 +35,14 @@ pub(crate) const MARK: &str = "BATON_FENCE_MARK";
 const BETWEEN: char = ',';
 /// How long a process may take to obey SIGSTOP or SIGKILL before it counts as one that does not.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a process that this one may not signal has to end by itself, once all around it is dead.
+const COURTESY: Duration = Duration::from_secs(1);
+/// How long a tree may go on forking, as fast as it is killed.
+const STORM: Duration = Duration::from_secs(40);
 /// Between two looks.
 const RETRY: Duration = Duration::from_millis(2);
+/// Programs that run another and stop themselves when it is stopped.
+const AROUND: [&str; 4] = ["sudo", "runuser", "su", "doas"];
 
 /// The keeper, where it lives.
 pub(crate) fn keeper(running: &Running) -> Option<Process> {
@@ -45,29 +54,51 @@ pub(crate) fn keeper(running: &Running) -> Option<Process> {
 /// # Errors
 /// Where that cannot be proven; what could be killed was killed, and the state is as it was.
 pub(crate) fn end(running: &Running, here: &Place) -> Result<(), GuardError> {
-    let not_proven = |why| GuardError::NotProvenDead {
+    let mut toll = Toll::default();
+    let ended = end_recorded(running, here, &mut toll);
+    ended.map_err(|why| GuardError::NotProvenDead {
         step: running.step.clone(),
         token: running.token,
+        fate: toll.fate(&why),
         why,
-    };
-    if !running.place.is_visible(here).map_err(not_proven)? {
+    })
+}
+
+fn end_recorded(running: &Running, here: &Place, toll: &mut Toll) -> Result<(), Survival> {
+    if !running.place.is_visible(here)? {
         return Ok(());
     }
-    let ended = keeper(running)
-        .map_or(Ok(()), |keeper| {
-            while_stopped(&keeper, || end_below(keeper.pid, running.started))?;
-            repeat(|| Some(vec![keeper.clone()]))
-        })
-        .and_then(|()| match guard(running) {
-            // Orphans of a keeper that was killed came to it. It lives on, to tell its caller.
-            Some(guard) => {
-                while_stopped(&guard, || end_below(guard.pid, running.started))?;
-                send(&guard, Signal::SIGCONT)
-            }
-            None => Ok(()),
-        })
-        .and_then(|()| end_marked(running));
-    ended.map_err(not_proven)
+    if let Some(keeper) = keeper(running) {
+        end_kept(&keeper, toll)?;
+    }
+    if let Some(guard) = guard(running) {
+        // Orphans of a keeper that was killed came to it. It lives on, to tell its caller.
+        end_below(guard.pid, running.started, toll)?;
+        let_go_on(&guard);
+    }
+    end_marked(running, toll)
+}
+
+/// Ends a keeper and all that it keeps.
+pub(crate) fn end_kept(keeper: &Process, toll: &mut Toll) -> Result<(), Survival> {
+    while_stopped(keeper, || end_below(keeper.pid, keeper.started, toll))?;
+    repeat(toll, || Some(vec![keeper.clone()]))
+}
+
+/// Wakes up a guard that somebody stopped, and what stopped itself along with it.
+fn let_go_on(guard: &Process) {
+    let stopped = |process: &Process| matches!(process.state, 'T' | 't');
+    // Whom this process may not signal, its user can.
+    let _sent = guard.signal(Signal::SIGCONT);
+    let mut parent = guard.parent;
+    while stopped(guard)
+        && let Some(around) = Process::read(parent).filter(|p| AROUND.contains(&p.name.as_str()))
+    {
+        if stopped(&around) {
+            let _sent = around.signal(Signal::SIGCONT);
+        }
+        parent = around.parent;
+    }
 }
 
 fn guard(running: &Running) -> Option<Process> {
@@ -75,8 +106,8 @@ fn guard(running: &Running) -> Option<Process> {
 }
 
 /// Kills all below `root` that is not older than the keeper: what a guard was the parent of before is not the command's.
-pub(crate) fn end_below(root: i32, since: u64) -> Result<(), Survival> {
-    repeat(|| {
+pub(crate) fn end_below(root: i32, since: u64, toll: &mut Toll) -> Result<(), Survival> {
+    repeat(toll, || {
         let all = process::scan().ok()?;
         let below = process::descendants(&all, root, |p| p.started < since);
         Some(below.into_iter().cloned().collect())
@@ -117,10 +148,10 @@ fn stop(keeper: &Process) -> Result<(), Survival> {
 }
 
 /// Ends what has the mark or is in the session, and what descends from those.
-fn end_marked(running: &Running) -> Result<(), Survival> {
+fn end_marked(running: &Running, toll: &mut Toll) -> Result<(), Survival> {
     let own = std::process::id().cast_signed();
     let mut suspect = None;
-    repeat(|| {
+    repeat(toll, || {
         let all = process::scan().ok()?;
         // Nothing that is older than the keeper can be of its tree.
         let younger = |p: &&Process| p.pid != own && p.started >= running.started && !p.is_over();
@@ -156,17 +187,26 @@ fn is_suspect(process: &Process, running: &Running, all: &[Process]) -> bool {
 }
 
 fn has_mark(process: &Process, mark: &str) -> bool {
+    marks_of(process.pid).is_some_and(|marks| carries(&marks, mark))
+}
+
+/// The marks that a process has in its environment.
+pub(crate) fn marks_of(pid: i32) -> Option<String> {
     // Unreadable is another user's, whom the mark cannot show: then only its parents and its session can.
-    let all = fs::read(format!("/proc/{}/environ", process.pid)).unwrap_or_default();
-    String::from_utf8_lossy(&all)
-        .split('\0')
-        .filter_map(|variable| variable.strip_prefix(MARK)?.strip_prefix('='))
-        .any(|marks| carries(marks, mark))
+    let all = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    all.split(|byte| *byte == 0)
+        .find_map(|variable| variable.strip_prefix(MARK.as_bytes())?.strip_prefix(b"="))
+        .map(|marks| String::from_utf8_lossy(marks).into_owned())
 }
 
 /// Whether the variable's value has this mark.
 pub(crate) fn carries(marks: &str, mark: &str) -> bool {
-    marks.split(BETWEEN).any(|known| known == mark)
+    each(marks).any(|known| known == mark)
+}
+
+/// The marks of the variable's value, the outermost guard's first.
+pub(crate) fn each(marks: &str) -> impl Iterator<Item = &str> {
+    marks.split(BETWEEN)
 }
 
 /// The variable's value for a command with this mark, started by a process that has `outer`.
@@ -179,23 +219,28 @@ pub(crate) fn marks(outer: Option<&str>, mark: &str) -> String {
 
 /// Kills what `find` finds until it finds nothing that can run, twice in a row: `/proc` is not read in one instant, and a
 /// process could start another behind the reader's back and end before the reader comes to it.
-fn repeat(mut find: impl FnMut() -> Option<Vec<Process>>) -> Result<(), Survival> {
+fn repeat(toll: &mut Toll, mut find: impl FnMut() -> Option<Vec<Process>>) -> Result<(), Survival> {
     // Where /proc hides what is another user's (hidepid), the first process of all is hidden, too.
     if Process::read(1).is_none() {
         return Err(Survival::Blind);
     }
-    let mut deadline = Instant::now() + PATIENCE;
-    let mut seen: HashSet<(i32, u64)> = HashSet::new();
+    let begun = Instant::now();
+    let mut deadline = begun + PATIENCE;
+    let mut alone: Option<Instant> = None;
     let mut clean = 0;
     loop {
         let found = find();
         let left: Vec<&Process> = found.iter().flatten().filter(|p| !p.is_over()).collect();
+        let mut denied = None;
         for process in &left {
             // A tree that goes on forking is not one that hangs.
-            if seen.insert((process.pid, process.started)) {
+            if toll.note(process) {
                 deadline = Instant::now() + PATIENCE;
             }
-            send(process, Signal::SIGKILL)?;
+            match send(process, Signal::SIGKILL) {
+                Err(why) => denied = denied.or(Some(why)),
+                Ok(()) => alone = None,
+            }
         }
         clean = if found.is_some() && left.is_empty() {
             clean + 1
@@ -205,13 +250,28 @@ fn repeat(mut find: impl FnMut() -> Option<Vec<Process>>) -> Result<(), Survival
         if clean >= 2 {
             return Ok(());
         }
-        if Instant::now() >= deadline {
+        let now = Instant::now();
+        if let Some(why) = denied
+            && now >= *alone.get_or_insert(now) + COURTESY
+        {
+            return Err(why);
+        }
+        if now >= deadline || now >= begun + STORM {
             return Err(left.first().map_or(
                 Survival::Unkillable {
                     pid: 0,
                     name: "/proc cannot be read".into(),
                 },
-                |process| unkillable(process),
+                |process| {
+                    if now >= deadline {
+                        unkillable(process)
+                    } else {
+                        Survival::Forking {
+                            pid: process.pid,
+                            name: process.name.clone(),
+                        }
+                    }
+                },
             ));
         }
         if clean == 0 {

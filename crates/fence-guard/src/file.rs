@@ -16,10 +16,13 @@ use nix::libc::{O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK};
 use crate::{
     error::GuardError,
     state::{State, Unreadable},
+    words::say,
 };
 
 /// How long a guard waits for another that holds the lock: many times what one needs, ending a tree included.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// After so long a wait, it is told.
+const QUIET: Duration = Duration::from_secs(5);
 /// Between two tries.
 const RETRY: Duration = Duration::from_millis(5);
 /// No state is larger; a file that is cannot be ours.
@@ -61,12 +64,25 @@ impl StateFile {
 
     /// Waits for the lock. It is a file of its own, made once and never replaced: the state is replaced at every write,
     /// and a lock on it would be a lock on a file that is gone.
+    ///
+    /// # Errors
+    /// Where another guard holds it for 60 s, or the disk fails.
     pub(crate) fn lock(&self) -> Result<Lock, GuardError> {
+        self.lock_within(PATIENCE, QUIET, say)
+    }
+
+    fn lock_within(
+        &self,
+        patience: Duration,
+        quiet: Duration,
+        tell: impl Fn(&str),
+    ) -> Result<Lock, GuardError> {
         // Before anything is made beside it.
         self.check_kind()?;
         let path = self.beside(".lock");
         let failed = |what, source| file_error(what, &path, source);
-        let deadline = Instant::now() + PATIENCE;
+        let begun = Instant::now();
+        let mut told = false;
         loop {
             let file = OpenOptions::new()
                 .read(true)
@@ -88,17 +104,61 @@ impl StateFile {
                     }
                 }
                 Err(TryLockError::WouldBlock) => {
-                    if Instant::now() >= deadline {
+                    let waited = begun.elapsed();
+                    if waited >= patience {
                         return Err(GuardError::Locked {
                             holder: holder(&file),
                             path,
-                            seconds: PATIENCE.as_secs(),
+                            seconds: patience.as_secs(),
                         });
+                    }
+                    if waited >= quiet && !told {
+                        told = true;
+                        tell(&format!(
+                            "waiting for the lock {}, which {} holds; given up in {} s",
+                            path.display(),
+                            holder(&file),
+                            patience.saturating_sub(waited).as_secs()
+                        ));
                     }
                     std::thread::sleep(RETRY);
                 }
                 Err(TryLockError::Error(source)) => return Err(failed("lock", source)),
             }
+        }
+    }
+
+    /// Whose state it is, where the same path is another file in a container: the folder and the name.
+    pub(crate) fn place(&self) -> (&Path, &std::ffi::OsStr) {
+        (&self.folder, self.path.file_name().unwrap_or_default())
+    }
+
+    /// The path, for texts.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The state for whoever only looks; a new one where this target never had any. Makes nothing and waits for nothing.
+    pub(crate) fn show(&self) -> Result<State, GuardError> {
+        let lock = self.beside(".lock");
+        if let Some(state) = self.look()? {
+            return Ok(state);
+        }
+        fs::symlink_metadata(&self.folder)
+            .map_err(|source| file_error("find the folder of the state", &self.path, source))?;
+        match fs::symlink_metadata(&lock) {
+            // Its first write may have come between the two looks.
+            Ok(there) if there.len() > 0 => self.look()?.ok_or_else(|| self.gone()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(file_error("look at the lock", &lock, error))
+            }
+            _ => Ok(State::new()),
+        }
+    }
+
+    fn gone(&self) -> GuardError {
+        GuardError::Gone {
+            path: self.path.clone(),
         }
     }
 
@@ -139,9 +199,7 @@ impl StateFile {
     pub(crate) fn read(&self, lock: &Lock) -> Result<State, GuardError> {
         match self.look()? {
             Some(state) => Ok(state),
-            None if lock.knows_a_state()? => Err(GuardError::Gone {
-                path: self.path.clone(),
-            }),
+            None if lock.knows_a_state()? => Err(self.gone()),
             None => Ok(State::new()),
         }
     }

@@ -85,3 +85,35 @@ fn a_file_too_large_to_be_a_state_is_not_read_whole() {
     let error = file.look().unwrap_err().to_string();
     assert!(error.ends_with("it is larger than any state"), "{error}");
 }
+
+#[test]
+fn a_long_wait_for_the_lock_is_told_once_with_its_holder_and_its_end_and_then_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = state_in(folder.path());
+    let held = file.lock().unwrap();
+    let said = std::sync::Mutex::new(Vec::new());
+    let tell = |line: &str| said.lock().unwrap().push(line.to_owned());
+    let second = Duration::from_secs(1);
+    let error = file.lock_within(second, Duration::ZERO, tell).unwrap_err();
+    let own = std::process::id();
+    let lock = folder.path().join("state.json.lock");
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "take the lock {} within 1 s: process {own} holds it",
+            lock.display()
+        )
+    );
+    let said = said.into_inner().unwrap();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].starts_with(&format!(
+            "waiting for the lock {}, which process {own} holds; given up in ",
+            lock.display()
+        )),
+        "{said:?}"
+    );
+    held.release().unwrap();
+    let silent = |line: &str| panic!("{line}");
+    file.lock_within(second, Duration::ZERO, silent).unwrap();
+}

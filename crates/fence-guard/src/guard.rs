@@ -3,13 +3,13 @@
 //! The order that keeps design §4's promise 3, all of it under the lock:
 //!
 //! 1. read the state and judge the token;
-//! 2. end the command of an older token and prove it dead;
+//! 2. end the command of an older token and prove it dead, also one that the state does not know of;
 //! 3. make the keeper, which starts nothing yet;
 //! 4. write token and keeper to the disk, file and folder;
-//! 5. give the keeper the word, and the lock up.
+//! 5. give the lock up, then the keeper the word.
 //!
 //! * An older guard between 1 and 5 holds the lock: a newer one waits, then finds its keeper in the state.
-//! * A keeper that has the word and has not started the command yet is found in the state and killed like one that has.
+//! * A keeper that has not started the command yet, with the word or without, is found in the state and killed like one that has.
 //! * A guard killed before 4 leaves no trace; killed after it, a keeper that ends itself, and a record that the next guard
 //!   proves dead. The token on the disk is then newer than any effect, never older.
 //! * The lock is not held while the command runs: a newer token must be able to come in.
@@ -40,6 +40,7 @@ use supervisor::{
 
 use crate::{
     admission::{Admission, judge},
+    attempt::Outcome,
     caller::Caller,
     earlier,
     error::GuardError,
@@ -48,6 +49,8 @@ use crate::{
     keeper::{GO, Keeper, now},
     request::Request,
     state::{Place, Running, State},
+    toll::Toll,
+    unrecorded,
     words::{say, shown},
 };
 
@@ -124,6 +127,7 @@ pub(crate) fn run(request: &Request, file: &StateFile) -> Result<Exit, GuardErro
                 running.token
             ));
         }
+        unrecorded::end(request, file, &state, &here)?;
         let mut admitted = state;
         admitted.admit(request, &now());
         if let Some(step) = done {
@@ -154,9 +158,8 @@ fn enter(
     caller: Caller,
 ) -> Result<Exit, GuardError> {
     let mark = fs::read_to_string("/proc/sys/kernel/random/uuid")
-        .map_err(|source| system("make a mark for the command", source))?
-        .trim()
-        .to_owned();
+        .map_err(|source| system("make a mark for the command", source))
+        .and_then(|unique| unrecorded::mark(unique.trim(), file))?;
     let (mut near, far) = UnixStream::pair().map_err(|source| system("make a socket", source))?;
     // From here on a signal is the command's; before, it simply ended this process.
     let signals = take_signals()?;
@@ -190,6 +193,7 @@ fn enter(
     let running = Running {
         token: request.token,
         step: request.step.clone(),
+        version: Some(request.version.clone()),
         since: now(),
         keeper,
         started: started(keeper)?,
@@ -201,9 +205,10 @@ fn enter(
     state.running = Some(running.clone());
     // Where this fails, `near` is closed, and the keeper ends without having started anything.
     file.write(&lock, &state)?;
+    // The lock first: whoever takes it finds the keeper in the state, and nothing waits for a guard that stands still here.
+    lock.release()?;
     // A keeper that is dead by now does not answer below.
     let _dead = near.write_all(&[GO]);
-    lock.release()?;
     let answer = attend(near, &signals, caller);
     // Nothing of the guard outlives it, not even a dead process that nobody collects.
     let _collected = waitpid(Pid::from_raw(keeper), None);
@@ -263,12 +268,10 @@ fn attend(
 /// After the keeper was killed: by a newer guard, or by somebody else.
 fn settle(request: &Request, file: &StateFile, running: &Running) -> Result<Exit, GuardError> {
     let own = std::process::id().cast_signed();
+    let mut toll = Toll::default();
     // What the keeper left came to this process, a subreaper.
-    earlier::end_below(own, running.started).map_err(|why| GuardError::NotProvenDead {
-        step: running.step.clone(),
-        token: running.token,
-        why,
-    })?;
+    let ended = earlier::end_below(own, running.started, &mut toll);
+    // Also where that failed: another guard that ends it at this moment finds it below this process for as long as it lives.
     let lock = file.lock()?;
     let mut state = file.read(&lock)?;
     if state.fencing_token > request.token {
@@ -277,8 +280,12 @@ fn settle(request: &Request, file: &StateFile, running: &Running) -> Result<Exit
             newest: state.fencing_token,
         });
     }
+    ended.map_err(|why| GuardError::LeftAlive {
+        fate: toll.fate(&why),
+        why,
+    })?;
     if state.running.as_ref() == Some(running) {
-        state.running = None;
+        state.finish(&request.version, Outcome::Killed, None, &now());
         file.write(&lock, &state)?;
     }
     Err(GuardError::KeeperKilled)

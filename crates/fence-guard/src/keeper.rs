@@ -33,12 +33,14 @@ use supervisor::{
 };
 
 use crate::{
+    attempt::Outcome,
     earlier::{MARK, marks},
     error::GuardError,
     exit::Exit,
     file::StateFile,
     request::Request,
-    words::{say, shown},
+    start, toll, unrecorded,
+    words::say,
 };
 
 /// The guard's word that the command may start; every other byte is a signal to pass on.
@@ -49,6 +51,8 @@ const GRACE: Duration = Duration::from_secs(3);
 const RETRY: Duration = Duration::from_millis(20);
 /// How long after SIGKILL it is told that something goes on.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The same, where this process may not signal all of it.
+const COURTESY: Duration = Duration::from_secs(1);
 
 /// What the keeper needs to know.
 pub(crate) struct Keeper {
@@ -100,30 +104,31 @@ impl Keeper {
         if self.hear() != Some(GO) {
             return Ok(None);
         }
+        // From here to the record of its end it can be found also by who lost the state.
+        unrecorded::show_as_keeper(true);
         let top = match spawn_bound(&mut self.command()) {
             Ok(top) => top,
             Err(error) => {
-                let program = self.request.command.first().cloned().unwrap_or_default();
-                say(&format!(
-                    "failed to start {}: {error}",
-                    shown(&program.to_string_lossy())
-                ));
-                let exit = if error.kind() == ErrorKind::NotFound {
-                    Exit::NOT_FOUND
-                } else {
-                    Exit::NOT_EXECUTABLE
-                };
-                return self.record(false, exit).map(Some);
+                let (why, exit) = start::fault(&self.request.command, &error);
+                say(&format!("failed to start {why}"));
+                return self.record(Outcome::NotStarted, exit).map(Some);
             }
         };
         let status = self.watch(top, &ended)?;
         let exit = self.exit_of(status);
-        self.record(exit == Exit::DONE, exit)
-            .inspect_err(|_| {
-                say(&format!(
-                    "the command ended with exit code {}, and that could not be recorded: its step counts as not done",
-                    exit.0
-                ));
+        let outcome = if exit == Exit::DONE {
+            Outcome::Succeeded
+        } else {
+            Outcome::Failed
+        };
+        self.record(outcome, exit)
+            .inspect_err(|error| {
+                if !matches!(error, GuardError::RecordGone { .. }) {
+                    say(&format!(
+                        "the command ended with exit code {}, and that could not be recorded: its step counts as not done",
+                        exit.0
+                    ));
+                }
             })
             .map(Some)
     }
@@ -166,9 +171,9 @@ impl Keeper {
             {
                 return Ok(status);
             }
-            if status.is_some() && phase == Phase::Running {
+            if let (Some(status), Phase::Running) = (status, phase) {
                 phase = Phase::Terminating(Instant::now() + GRACE);
-                self.tell_of_leftovers();
+                tell_of_leftovers(status);
                 for process in below() {
                     // SIGCONT: a stopped process would not see the other.
                     let _sent = process
@@ -182,15 +187,14 @@ impl Keeper {
             };
             if let Phase::Killing { since, told } = phase {
                 let left = below();
+                let mut denied = false;
                 for process in &left {
-                    let _sent = process.signal(Signal::SIGKILL);
+                    denied |= process.signal(Signal::SIGKILL) == Err(Errno::EPERM);
                 }
-                if !told
-                    && since.elapsed() >= PATIENCE
-                    && let Some(process) = left.first()
-                {
+                let patience = if denied { COURTESY } else { PATIENCE };
+                if !told && since.elapsed() >= patience && !left.is_empty() {
                     phase = Phase::Killing { since, told: true };
-                    let who = format!("process {} ({})", process.pid, process.name);
+                    let who = toll::names(&left);
                     GuardError::TreeAlive { who }.tell();
                 }
             }
@@ -232,20 +236,6 @@ impl Keeper {
         Ok(heard)
     }
 
-    fn tell_of_leftovers(&self) {
-        let left: Vec<Process> = below().into_iter().filter(|p| !p.is_over()).collect();
-        if let Some(first) = left.first() {
-            say(&format!(
-                "the command has ended and left {} process{} behind, first {} ({}): ended too; a service is \
-                 started by the host's service manager",
-                left.len(),
-                if left.len() == 1 { "" } else { "es" },
-                first.pid,
-                shown(&first.name)
-            ));
-        }
-    }
-
     fn exit_of(&self, status: ExitStatus) -> Exit {
         if let Some(signal) = status.signal() {
             return Exit::of_signal(signal);
@@ -267,17 +257,20 @@ impl Keeper {
     }
 
     /// Records the end, where the state still names this keeper. The tree is dead.
-    fn record(&self, succeeded: bool, exit: Exit) -> Result<Exit, GuardError> {
+    fn record(&self, outcome: Outcome, exit: Exit) -> Result<Exit, GuardError> {
         let lock = self.state.lock()?;
+        // Whoever has the lock next sees a keeper that keeps nothing any more.
+        unrecorded::show_as_keeper(false);
         let mut state = self.state.read(&lock)?;
         // Whoever admits a newer token kills the keeper first. A state that was changed by hand is left alone, too.
         if state.running.as_ref().is_none_or(|r| r.mark != self.mark) {
-            return Err(GuardError::Overtaken {
-                token: self.request.token,
+            return Err(GuardError::RecordGone {
+                path: self.state.path().to_owned(),
+                code: exit.0,
                 newest: state.fencing_token,
             });
         }
-        state.finish(&self.request.version, succeeded, &now());
+        state.finish(&self.request.version, outcome, Some(exit.0), &now());
         self.state.write(&lock, &state)?;
         lock.release()?;
         Ok(exit)
@@ -287,6 +280,25 @@ impl Keeper {
 /// The time, for people: UTC, RFC 3339.
 pub(crate) fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}
+
+fn tell_of_leftovers(status: ExitStatus) {
+    let left: Vec<Process> = below().into_iter().filter(|p| !p.is_over()).collect();
+    if left.is_empty() {
+        return;
+    }
+    let how = match status.signal() {
+        Some(signal) => format!("was ended by signal {signal}"),
+        None => "has ended".into(),
+    };
+    say(&format!(
+        "the command {how} and left {} process{} behind, which {} to end too: {}; a service is started by the host's \
+         service manager",
+        left.len(),
+        if left.len() == 1 { "" } else { "es" },
+        if left.len() == 1 { "has" } else { "have" },
+        toll::names(&left)
+    ));
 }
 
 fn killing() -> Phase {

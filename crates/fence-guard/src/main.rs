@@ -2,21 +2,27 @@
 //! (design §4, promise 3; design §9).
 //!
 //! Reads the options, then shows the state or asks to be admitted. Whether it is decides `admission`; `guard` keeps the order
-//! in which things happen; `earlier` ends what an older token left; `keeper` holds the command; `file` is the disk.
+//! in which things happen; `earlier` ends what an older token left, `unrecorded` finds what the state does not know of; `keeper`
+//! holds the command; `file` is the disk.
 
 mod admission;
+mod attempt;
 mod caller;
 mod earlier;
 mod error;
 mod exit;
 mod file;
+mod form;
 mod guard;
 mod keeper;
 mod options;
 mod place;
 mod request;
+mod start;
 mod state;
 mod status;
+mod toll;
+mod unrecorded;
 mod words;
 
 use std::{
@@ -68,8 +74,7 @@ fn run(options: Options) -> anyhow::Result<Exit> {
 
 /// The state of a target, new where nothing was deployed to it yet.
 fn look(path: &Path) -> Result<(State, Place), GuardError> {
-    let state = StateFile::at(path).look()?;
-    Ok((state.unwrap_or_else(State::new), Place::here()?))
+    Ok((StateFile::at(path).show()?, Place::here()?))
 }
 
 fn print(text: &str) -> anyhow::Result<Exit> {

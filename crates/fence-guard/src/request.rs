@@ -22,16 +22,21 @@ pub(crate) struct Request {
 /// FNV-1a of 128 bits: nobody gains by two commands with the same hash, and by chance there are none. The words
 /// themselves may hold secrets, and the state can be read by all.
 pub(crate) fn step_of(command: &[OsString]) -> String {
+    format!("command-{:032x}", hash(command))
+}
+
+/// FNV-1a of words.
+pub(crate) fn hash(words: &[OsString]) -> u128 {
     const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
     const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
     let mut hash = BASIS;
-    for word in command {
+    for word in words {
         // The end of each word counts: `a bc` is not `ab c`.
         for byte in word.as_bytes().iter().chain([&0]) {
             hash = (hash ^ u128::from(*byte)).wrapping_mul(PRIME);
         }
     }
-    format!("command-{hash:032x}")
+    hash
 }
 
 #[cfg(test)]

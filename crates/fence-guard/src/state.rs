@@ -5,9 +5,13 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, error::Category};
 
-use crate::request::Request;
+use crate::{
+    attempt::{Attempt, Outcome},
+    form,
+    request::Request,
+};
 
 /// The form that this program writes.
 pub(crate) const SCHEMA: u64 = 1;
@@ -45,6 +49,12 @@ pub(crate) struct State {
     /// The command that runs, or ran when its guard was killed.
     #[serde(default)]
     pub(crate) running: Option<Running>,
+    /// The last command that has ended, well or not.
+    #[serde(default)]
+    pub(crate) last_attempt: Option<Attempt>,
+    /// Whether the state says what ran before. One that a person wrote anew has no `running`, not even a null.
+    #[serde(skip)]
+    pub(crate) knows_what_ran: bool,
     #[serde(flatten)]
     unknown: BTreeMap<String, Value>,
 }
@@ -74,6 +84,9 @@ pub(crate) struct Step {
 pub(crate) struct Running {
     pub(crate) token: u64,
     pub(crate) step: String,
+    /// What the command brings the target to.
+    #[serde(default)]
+    pub(crate) version: Option<String>,
     pub(crate) since: String,
     /// The keeper: parent of the command, subreaper of all below it, leader of the command's session.
     pub(crate) keeper: i32,
@@ -97,17 +110,33 @@ pub(crate) struct Place {
     pub(crate) pid_namespace: String,
 }
 
-/// Why bytes are no state.
+/// Why bytes are no state, in words for whoever mends them.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unreadable {
     #[error("it is empty")]
     Empty,
     #[error("it is cut short: its last line has no end")]
     CutShort,
-    #[error("{0}")]
-    NotJson(String),
+    #[error("it ends too early: a closing brace or quote is missing")]
+    EndsEarly,
+    #[error("it is not JSON at line {line}, column {column}")]
+    NotJson { line: usize, column: usize },
+    #[error("it is {seen}, not an object in braces")]
+    NoObject { seen: &'static str },
     #[error("it has no schema: another program wrote it")]
     Foreign,
+    #[error("its field {field} is {seen}; wanted: {wanted}")]
+    Field {
+        field: String,
+        seen: &'static str,
+        wanted: &'static str,
+    },
+    #[error("it has no field {field}; wanted: {wanted}")]
+    Missing { field: String, wanted: &'static str },
+    #[error("its field {field} stands there twice")]
+    Twice { field: String },
+    #[error("what stands at line {line}, column {column} is no part of a state")]
+    Strange { line: usize, column: usize },
     #[error("its token is 0, which no deployment has")]
     NoToken,
     #[error("schema {0}")]
@@ -128,16 +157,14 @@ impl State {
             deployed_by: None,
             deployment: None,
             running: None,
+            last_attempt: None,
+            knows_what_ran: false,
             unknown: BTreeMap::new(),
         }
     }
 
     /// Reads what [`State::text`] wrote, or a person by its example.
     pub(crate) fn parse(bytes: &[u8]) -> Result<State, Unreadable> {
-        #[derive(Deserialize)]
-        struct Form {
-            schema: Option<u64>,
-        }
         if bytes.is_empty() {
             return Err(Unreadable::Empty);
         }
@@ -145,14 +172,30 @@ impl State {
         if bytes.last() != Some(&b'\n') {
             return Err(Unreadable::CutShort);
         }
-        let not_json = |error: serde_json::Error| Unreadable::NotJson(error.to_string());
-        let form: Form = serde_json::from_slice(bytes).map_err(not_json)?;
-        match form.schema {
+        let value: Value =
+            serde_json::from_slice(bytes).map_err(|error| match error.classify() {
+                Category::Eof => Unreadable::EndsEarly,
+                _ => Unreadable::NotJson {
+                    line: error.line(),
+                    column: error.column(),
+                },
+            })?;
+        let Value::Object(fields) = &value else {
+            return Err(Unreadable::NoObject {
+                seen: form::kind_of(&value),
+            });
+        };
+        match fields.get("schema") {
             None => return Err(Unreadable::Foreign),
-            Some(schema) if schema > SCHEMA => return Err(Unreadable::NewerSchema(schema)),
-            Some(_) => {}
+            Some(schema) => match schema.as_u64() {
+                Some(schema) if schema > SCHEMA => return Err(Unreadable::NewerSchema(schema)),
+                _ => {}
+            },
         }
-        let state: State = serde_json::from_slice(bytes).map_err(not_json)?;
+        // From the bytes once more: a field that stands there twice is one in `value`.
+        let mut state: State =
+            serde_json::from_slice(bytes).map_err(|error| form::fault(&value, &error))?;
+        state.knows_what_ran = fields.contains_key("running");
         if state.fencing_token == 0 {
             return Err(Unreadable::NoToken);
         }
@@ -184,7 +227,15 @@ impl State {
     /// Lets the request's token in. The caller has seen that nothing older runs any more.
     pub(crate) fn admit(&mut self, request: &Request, now: &str) {
         self.fencing_token = request.token;
-        self.running = None;
+        self.knows_what_ran = true;
+        if let Some(running) = self.running.take() {
+            let outcome = if running.token < request.token {
+                Outcome::Overtaken
+            } else {
+                Outcome::Killed
+            };
+            self.remember(&running, outcome, None, now);
+        }
         if self
             .deployment
             .as_ref()
@@ -201,13 +252,20 @@ impl State {
         self.deployed_by = Some(request.by.clone());
     }
 
-    /// Records the end of the command that runs. Only a success brings the target to a version; the version before is
-    /// remembered only where it is another.
-    pub(crate) fn finish(&mut self, version: &str, succeeded: bool, now: &str) {
+    /// Records the end of the command that runs, with the exit code that it is told by. Only a success brings the target
+    /// to a version; the version before is remembered only where it is another.
+    pub(crate) fn finish(
+        &mut self,
+        version: &str,
+        outcome: Outcome,
+        exit_code: Option<u8>,
+        now: &str,
+    ) {
         let Some(running) = self.running.take() else {
             return;
         };
-        if !succeeded {
+        self.remember(&running, outcome, exit_code, now);
+        if outcome != Outcome::Succeeded {
             return;
         }
         if self.current_version.as_deref() != Some(version) {
@@ -224,6 +282,18 @@ impl State {
             };
             deployment.steps.insert(running.step, step);
         }
+    }
+
+    fn remember(&mut self, running: &Running, outcome: Outcome, exit_code: Option<u8>, now: &str) {
+        self.last_attempt = Some(Attempt {
+            version: running.version.clone(),
+            step: running.step.clone(),
+            token: running.token,
+            started: running.since.clone(),
+            ended: now.to_owned(),
+            outcome,
+            exit_code,
+        });
     }
 }
 

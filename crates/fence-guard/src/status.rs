@@ -40,6 +40,9 @@ pub(crate) fn text(state: &State, here: &Place) -> String {
     line("current version", or_dash(&state.current_version));
     line("previous version", or_dash(&state.previous_version));
     line("last success", or_dash(&state.last_deploy_timestamp));
+    if let Some(attempt) = &state.last_attempt {
+        line("last attempt", attempt.text());
+    }
     line("fencing token", state.fencing_token.to_string());
     if let Some(deployment) = &state.deployment {
         line("deployment", shown(&deployment.id));
@@ -60,11 +63,13 @@ pub(crate) fn text(state: &State, here: &Place) -> String {
             Some(false) => "was cut off",
             None => "cannot be seen from here",
         };
+        let version = running.version.as_deref();
+        let version = version.map_or(String::new(), |version| format!("{}, ", shown(version)));
         let (step, since) = (shown(&running.step), shown(&running.since));
         line(
             "command",
             format!(
-                "step {step} of token {} {how}; started {since}",
+                "{version}step {step} of token {} {how}; started {since}",
                 running.token
             ),
         );

@@ -180,7 +180,9 @@ fn a_command_of_another_user_who_may_not_be_signalled_is_never_taken_for_dead() 
     assert_eq!(refused.status.code(), Some(77), "{}", text(&refused.stderr));
     let said = text(&refused.stderr);
     assert!(
-        said.contains("belongs to another user") && said.contains("mend: run the guard as root"),
+        said.contains("belongs to another user")
+            && said.contains("  ended: nothing\n  goes on: ")
+            && said.contains("run the guard as root where commands use sudo"),
         "{said}"
     );
     assert_eq!(fs::read(here.join("state.json")).unwrap(), before);
@@ -197,4 +199,136 @@ fn a_command_of_another_user_who_may_not_be_signalled_is_never_taken_for_dead() 
         .unwrap();
     assert_eq!(newer.status.code(), Some(0), "{}", text(&newer.stderr));
     assert_eq!(older.0.wait().unwrap().code(), Some(77));
+}
+
+/// A folder of the user nobody, with a copy of the guard that this user may execute, and a set-uid `setpriv`: what `sudo` is.
+fn of_nobody() -> (tempfile::TempDir, String) {
+    let folder = tempfile::Builder::new()
+        .permissions(fs::Permissions::from_mode(0o755))
+        .tempdir()
+        .unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::copy(GUARD, at("fence-guard")).unwrap();
+    fs::copy("/usr/bin/setpriv", at("as-root")).unwrap();
+    fs::set_permissions(at("as-root"), fs::Permissions::from_mode(0o4755)).unwrap();
+    std::os::unix::fs::chown(folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+    let copy = at("fence-guard").to_str().unwrap().to_owned();
+    (folder, copy)
+}
+
+fn as_nobody(words: &[String], copy: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups", copy])
+        .args(&words[1..]);
+    command
+}
+
+fn await_pid(path: &Path) -> i32 {
+    test_servers::until(Duration::from_secs(60), &path.display().to_string(), || {
+        fs::read_to_string(path).ok()?.trim().parse().ok()
+    })
+}
+
+#[test]
+fn what_was_ended_and_what_was_not_is_told_where_a_set_uid_child_goes_on() {
+    let (folder, copy) = of_nobody();
+    let here = folder.path();
+    let words = guard(
+        here,
+        7,
+        "./as-root --reuid=0 sleep 120 >child.log 2>&1 & echo $! >child; wait",
+    );
+    let older = as_nobody(&words, &copy)
+        .current_dir(here)
+        .stderr(fs::File::create(here.join("errors")).unwrap())
+        .spawn()
+        .unwrap();
+    let mut older = Ended(older);
+    let child = await_pid(&here.join("child"));
+    test_servers::until(Duration::from_secs(60), "a process of root", || {
+        let status = fs::read_to_string(format!("/proc/{child}/status")).ok()?;
+        status.contains("\nUid:\t0\t0\t").then_some(())
+    });
+    let before = fs::read(here.join("state.json")).unwrap();
+    let refused = as_nobody(&guard(here, 8, "echo newer >log"), &copy)
+        .current_dir(here)
+        .output()
+        .unwrap();
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(77), "{said}");
+    for part in [
+        format!("process {child} (sleep) belongs to another user, who alone may end it\n"),
+        format!("  goes on: {child} (sleep)\n"),
+        "  this command was not started, and the state is as it was\n".into(),
+        format!("  mend: end that process as root (kill -9 {child})"),
+    ] {
+        assert!(said.contains(&part), "{part} in {said}");
+    }
+    let ended = said.lines().find(|line| line.starts_with("  ended: "));
+    assert!(ended.unwrap().ends_with(" (sh)"), "{said}");
+    assert!(!here.join("log").exists());
+    assert_eq!(fs::read(here.join("state.json")).unwrap(), before);
+    // The older guard does not call it ended either.
+    test_servers::until(Duration::from_secs(60), "the older guard's text", || {
+        let said = fs::read_to_string(here.join("errors")).unwrap();
+        (said.contains(
+            "the command was ended by signal 9 and left 1 process behind, which has to end too: ",
+        ) && said.contains(&format!(
+            "failed to end what the command started: {child} (sleep) "
+        )))
+        .then_some(())
+    });
+    // The mend.
+    nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(child),
+        nix::sys::signal::Signal::SIGKILL,
+    )
+    .unwrap();
+    assert_eq!(older.0.wait().unwrap().code(), Some(137));
+    let newer = as_nobody(&guard(here, 8, "echo newer >log"), &copy)
+        .current_dir(here)
+        .output()
+        .unwrap();
+    assert_eq!(newer.status.code(), Some(0), "{}", text(&newer.stderr));
+}
+
+#[test]
+fn a_program_around_an_overtaken_guard_ends_with_it() {
+    // It stops itself when what it runs is stopped, as sudo does.
+    for frozen in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path();
+        let words = guard(here, 7, "echo $PPID >keeper; while :; do sleep 1; done");
+        let around = Command::new("runuser")
+            .args(["-u", "root", "--"])
+            .args(&words)
+            .current_dir(here)
+            .spawn()
+            .unwrap();
+        let pid = around.id();
+        let mut around = Ended(around);
+        await_pid(&here.join("keeper"));
+        if frozen {
+            let state: String = fs::read_to_string(here.join("state.json")).unwrap();
+            let guard = state.split("\"guard\": ").nth(1).unwrap();
+            let guard: i32 = guard.split(',').next().unwrap().parse().unwrap();
+            nix::sys::signal::kill(
+                nix::unistd::Pid::from_raw(guard),
+                nix::sys::signal::Signal::SIGSTOP,
+            )
+            .unwrap();
+            test_servers::until(Duration::from_secs(60), "a stop of both", || {
+                let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+                status.contains("State:\tT").then_some(())
+            });
+        }
+        let words = guard(here, 8, "echo newer");
+        let newer = Command::new(&words[0]).args(&words[1..]).output().unwrap();
+        assert_eq!(newer.status.code(), Some(0), "{}", text(&newer.stderr));
+        let ended = test_servers::until(Duration::from_secs(60), "the end of both", || {
+            around.0.try_wait().unwrap()
+        });
+        assert_eq!(ended.code(), Some(77), "frozen: {frozen}");
+    }
 }

@@ -28,6 +28,81 @@ fn a_stubborn_tree_is_dead_before_a_newer_command_starts() {
     assert_eq!(overlaps(&target.log()), [""; 0]);
 }
 
+/// Processes that start others as fast as they can, each ending at once, in sessions of their own; a child has no parent
+/// left by the time that it is seen.
+const STORM: &str = r#"
+for i in 1 2 3 4 5 6; do setsid sh -c "$(cat chain.sh)" & done
+echo 7 start >>log
+while :; do sleep 1; done
+"#;
+
+#[test]
+fn a_fork_storm_is_dead_before_a_newer_command_starts() {
+    let target = Target::new();
+    fs::write(
+        target.path("chain.sh"),
+        "chain() { echo 7 >>log; chain & exit; }\nchain\n",
+    )
+    .unwrap();
+    let older = target.start(&call(7, STORM));
+    target.await_line("7 start");
+    until("a storm", || (target.log().len() > 200).then_some(()));
+    let newer = target.run(&call(8, "echo 8 >>log; sleep 0.5; echo 8 >>log"));
+    assert_eq!(newer.status.code(), Some(0), "{}", stderr(&newer));
+    assert_eq!(end(older), Some(77));
+    assert_eq!(overlaps(&target.log()), [""; 0]);
+}
+
+#[test]
+fn after_a_restart_of_the_host_a_recorded_pid_is_anothers_who_is_left_alone() {
+    let target = Target::new();
+    assert!(target.run(&call(6, "true")).status.success());
+    let guard = target.start(&call(7, "echo 7 start >>log; while :; do sleep 1; done"));
+    target.await_line("7 start");
+    let mut state = target.state();
+    kill(guard.id().cast_signed(), Signal::SIGTERM);
+    assert_eq!(end(guard), Some(143));
+    let mut stranger = Command::new("sleep").arg("600").spawn().unwrap();
+    let pid = stranger.id();
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let started: u64 = stat
+        .rsplit(") ")
+        .next()
+        .unwrap()
+        .split(' ')
+        .nth(19)
+        .unwrap()
+        .parse()
+        .unwrap();
+    for (token, boot, ticks) in [
+        // Another boot, in which even the time since boot is the same; this boot, in which the number was given anew.
+        (8, Some("earlier"), started),
+        (9, None, started - 1),
+    ] {
+        let running = &mut state["running"];
+        running["keeper"] = pid.into();
+        running["guard"] = pid.into();
+        running["started"] = ticks.into();
+        running["guard_started"] = ticks.into();
+        if let Some(boot) = boot {
+            running["boot"] = boot.into();
+        } else {
+            running["boot"] = fs::read_to_string("/proc/sys/kernel/random/boot_id")
+                .unwrap()
+                .trim()
+                .into();
+        }
+        fs::write(target.path("state.json"), format!("{state}\n")).unwrap();
+        let status = String::from_utf8(target.status(&[]).stdout).unwrap();
+        assert!(status.contains("of token 7 was cut off"), "{status}");
+        let next = target.run(&call(token, "echo next >>log"));
+        assert_eq!(next.status.code(), Some(0), "{}", stderr(&next));
+        assert!(acts(i32::try_from(pid).unwrap()));
+    }
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+}
+
 #[test]
 fn a_killed_guard_takes_its_whole_tree_along() {
     let target = Target::new();
@@ -99,7 +174,7 @@ fn what_a_command_leaves_behind_is_ended_and_told() {
     ));
     assert_eq!(left.status.code(), Some(0));
     assert!(
-        stderr(&left).contains("left 1 process behind"),
+        stderr(&left).contains("left 1 process behind, which has to end too: "),
         "{}",
         stderr(&left)
     );

@@ -5,6 +5,7 @@
 mod admission;
 mod ending;
 mod killing;
+mod lost;
 mod racing;
 mod refusing;
 mod signals;

@@ -23,26 +23,32 @@ fn a_state_that_is_corrupt_empty_foreign_or_newer_is_refused_and_left_alone() {
     let target = Target::new();
     for (text, why) in [
         (&b""[..], "it is empty"),
-        (b"\0\0\0\0\0\0\n", "expected value"),
+        (b"\0\0\0\0\0\0\n", "it is not JSON at line 1, column 1"),
         (b"{\"current_version\": \"v1\"}\n", "it has no schema"),
-        (b"[1]\n", "invalid type"),
+        (b"[1]\n", "it is a list, not an object in braces"),
         (
             b"{\"schema\": 2, \"fencing_token\": 1}\n",
             "its schema is 2, newer than this program's",
         ),
-        (b"{\"schema\": 1}\n", "missing field `fencing_token`"),
+        (
+            b"{\"schema\": 1}\n",
+            "it has no field fencing_token; wanted: a whole number",
+        ),
         (b"{\"schema\": 1, \"fencing_token\": 0}\n", "its token is 0"),
-        (b"{\"schema\": 1, \"fencing_token\": -3}\n", "invalid value"),
+        (
+            b"{\"schema\": 1, \"fencing_token\": -3}\n",
+            "its field fencing_token is a number that is negative",
+        ),
         (
             b"{\"schema\": 1, \"fencing_token\": 3}{}\n",
-            "trailing characters",
+            "it is not JSON at line 1, column 34",
         ),
         (
             b"{\"schema\": 1, \"fencing_token\": 3, \"fencing_token\": 1}\n",
-            "duplicate field",
+            "its field fencing_token stands there twice",
         ),
-        (b"\xff\xfe\n", "expected value"),
-        (b"\x1b[2J\n", "expected value"),
+        (b"\xff\xfe\n", "it is not JSON at line 1, column 1"),
+        (b"\x1b[2J\n", "it is not JSON at line 1, column 1"),
     ] {
         fs::write(target.path("state.json"), text).unwrap();
         refuses(&target, why);
@@ -89,6 +95,25 @@ fn a_state_that_was_removed_is_no_new_target() {
     assert!(target.run(&call(8, "true")).status.success());
     fs::remove_file(target.path("state.json")).unwrap();
     refuses(&target, "it was written here before and is gone");
+    let status = target.status(&[]);
+    assert_eq!(status.status.code(), Some(77));
+    assert!(
+        status.stdout.is_empty()
+            && stderr(&status).contains("it was written here before and is gone\n  mend: restore"),
+        "{}",
+        stderr(&status)
+    );
+    // A folder that is gone is no new target either.
+    let folder = target.path("deeper");
+    let mut status = Command::new(env!("CARGO_BIN_EXE_fence-guard"));
+    status.arg("--state").arg(folder.join("state.json"));
+    let status = status.arg("--status").output().unwrap();
+    assert_eq!(status.status.code(), Some(69));
+    assert!(
+        status.stdout.is_empty() && stderr(&status).contains("failed to find the folder"),
+        "{}",
+        stderr(&status)
+    );
     // The mend for a target that starts anew.
     fs::remove_file(target.path("state.json.lock")).unwrap();
     assert_eq!(target.run(&call(1, "echo 1 >>log")).status.code(), Some(0));
@@ -159,7 +184,7 @@ fn a_folder_that_is_not_there_is_told() {
     let refused = guard.output().unwrap();
     assert_eq!(refused.status.code(), Some(69));
     assert!(
-        stderr(&refused).contains("mend: make the folder first"),
+        stderr(&refused).contains("mend: where anything was deployed to this target before, its state is lost with the folder"),
         "{}",
         stderr(&refused)
     );
@@ -194,4 +219,55 @@ fn status_shows_what_the_target_is_at_to_people_and_programs() {
     assert_eq!(json["running"]["alive"], true);
     crate::target::kill(guard.id().cast_signed(), nix::sys::signal::Signal::SIGTERM);
     assert_eq!(crate::target::end(guard), Some(143));
+}
+
+#[test]
+fn status_says_which_version_was_tried_last_and_how_that_ended() {
+    let target = Target::new();
+    let last = || {
+        let text = String::from_utf8(target.status(&[]).stdout).unwrap();
+        let line = text.lines().find(|line| line.starts_with("last attempt "));
+        line.unwrap().to_owned()
+    };
+    let mut tried = vec![(
+        call(7, "exit 3").step("one"),
+        "v7 failed with exit code 3 at ",
+    )];
+    tried.push((call(8, "kill -KILL $$"), "v8 failed with exit code 137 at "));
+    let mut absent = call(9, "");
+    absent.command = vec!["./absent".into()];
+    tried.push((absent, "v9 could not be started at "));
+    tried.push((call(10, "true"), "v10 succeeded at "));
+    for (call, expected) in tried {
+        target.run(&call);
+        assert!(last().contains(expected), "{expected} in {}", last());
+        assert!(last().contains(&format!(" of token {}, started ", call.token)));
+    }
+    // Of one whose keeper was killed, and of one that was overtaken.
+    let guard = target.start(&call(11, "echo 11 >>log; while :; do sleep 1; done"));
+    target.await_line("11");
+    crate::target::kill(
+        crate::target::keeper(&target),
+        nix::sys::signal::Signal::SIGKILL,
+    );
+    assert_eq!(crate::target::end(guard), Some(69));
+    assert!(last().contains("v11 was killed, found at "), "{}", last());
+    let guard = target.start(&call(12, "echo 12 >>log; while :; do sleep 1; done"));
+    target.await_line("12");
+    let newer = target.start(&call(13, "echo 13 >>log; while :; do sleep 1; done"));
+    target.await_line("13");
+    assert_eq!(crate::target::end(guard), Some(77));
+    assert!(
+        last().contains("v12 was ended for a newer token at "),
+        "{}",
+        last()
+    );
+    crate::target::kill(newer.id().cast_signed(), nix::sys::signal::Signal::SIGTERM);
+    assert_eq!(crate::target::end(newer), Some(143));
+    let json: serde_json::Value =
+        serde_json::from_slice(&target.status(&["--json"]).stdout).unwrap();
+    assert_eq!(json["current_version"], "v10");
+    assert_eq!(json["last_attempt"]["version"], "v13");
+    assert_eq!(json["last_attempt"]["outcome"], "failed");
+    assert_eq!(json["last_attempt"]["exit_code"], 143);
 }

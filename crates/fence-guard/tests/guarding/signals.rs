@@ -37,7 +37,8 @@ fn a_program_that_is_not_there_is_127_and_one_that_is_none_126() {
     let ended = target.run(&absent);
     assert_eq!(ended.status.code(), Some(127));
     assert!(
-        stderr(&ended).contains("failed to start no-such-program"),
+        stderr(&ended)
+            .contains("failed to start no-such-program: there is no such program in PATH"),
         "{}",
         stderr(&ended)
     );
@@ -45,6 +46,35 @@ fn a_program_that_is_not_there_is_127_and_one_that_is_none_126() {
     absent.command = vec!["./text".into()];
     assert_eq!(target.run(&absent).status.code(), Some(126));
     assert!(target.state()["running"].is_null());
+}
+
+#[test]
+fn a_script_whose_interpreter_is_missing_is_told_so() {
+    use std::os::unix::fs::PermissionsExt;
+    let target = Target::new();
+    let mut script = call(7, "");
+    script.command = vec!["./script".into()];
+    for (line, expected) in [
+        (
+            "#!/no/such -e\n",
+            "its interpreter /no/such is not on this host\n",
+        ),
+        (
+            "#!/bin/sh\r\n",
+            "its interpreter /bin/sh is not on this host; its first line ends with a carriage return",
+        ),
+    ] {
+        std::fs::write(target.path("script"), line).unwrap();
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(target.path("script"), mode).unwrap();
+        let ended = target.run(&script);
+        assert_eq!(ended.status.code(), Some(126));
+        let said = stderr(&ended);
+        assert!(
+            said.contains(&format!("failed to start ./script: {expected}")),
+            "{said}"
+        );
+    }
 }
 
 #[test]

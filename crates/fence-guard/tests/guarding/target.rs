@@ -24,6 +24,7 @@ pub(crate) struct Call {
     pub(crate) token: u64,
     pub(crate) deployment: String,
     pub(crate) version: String,
+    pub(crate) runner: String,
     pub(crate) step: Option<String>,
     pub(crate) command: Vec<String>,
 }
@@ -33,6 +34,7 @@ pub(crate) fn call(token: u64, script: &str) -> Call {
         token,
         deployment: format!("o/r/{token}/1"),
         version: format!("v{token}"),
+        runner: "runner-1".into(),
         step: None,
         command: ["sh", "-c", script].map(String::from).into(),
     }
@@ -46,6 +48,11 @@ impl Call {
 
     pub(crate) fn version(mut self, version: &str) -> Call {
         self.version = version.into();
+        self
+    }
+
+    pub(crate) fn runner(mut self, name: &str) -> Call {
+        self.runner = name.into();
         self
     }
 
@@ -74,7 +81,7 @@ impl Target {
             .args(["--token", &call.token.to_string()])
             .args(["--deployment", &call.deployment])
             .args(["--version", &call.version])
-            .args(["--runner", "runner-1", "--by", "octocat"])
+            .args(["--runner", &call.runner, "--by", "octocat"])
             .current_dir(self.folder.path())
             .stdin(Stdio::null());
         if let Some(step) = &call.step {
@@ -174,6 +181,11 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 pub(crate) fn acts(pid: i32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit(')').next().unwrap().starts_with(" Z"))
+}
+
+/// The keeper of the command that the state records.
+pub(crate) fn keeper(target: &Target) -> i32 {
+    i32::try_from(target.state()["running"]["keeper"].as_i64().unwrap()).unwrap()
 }
 
 /// The pid that a command wrote into a file of its target.
