@@ -4,7 +4,8 @@
 //! What runs is the shipped protocol, its shell and the shipped stores on real servers, each candidate with a store of its
 //! own; the candidates share one process, and their commands only keep a log. `BATON_LOAD_ENVIRONMENTS` says how many
 //! environments (3 where unset), `BATON_LOAD_DEPLOYMENTS` how many deployments each (4 where unset),
-//! `BATON_LOAD_LONGEST` how many seconds the longest command takes (3 where unset).
+//! `BATON_LOAD_LONGEST` how many seconds the longest command takes (3 where unset), `BATON_LOAD_SLOWER` how many times as
+//! long as by default a git store's leases are.
 
 #![allow(
     clippy::unwrap_used,
@@ -46,15 +47,15 @@ fn size() -> Size {
     size
 }
 
-/// Git's default timing where the load is asked for. In passing, among other tests, nobody may lose a lease because this
-/// machine is slow: there all has more time.
+/// Git's default timing, or `BATON_LOAD_SLOWER` times as long (10 where unset): among other tests nobody may lose a lease
+/// because this machine is slow.
 fn git_timing() -> Timing {
-    if env::var("BATON_LOAD_DEPLOYMENTS").is_ok() {
-        return Timing::GIT;
-    }
-    Timing {
-        request_timeout: Duration::from_secs(20),
-        ..Timing::GIT.with_lease(Timing::GIT.lease * 10)
+    match number("BATON_LOAD_SLOWER", 10) as u32 {
+        1 => Timing::GIT,
+        slower => Timing {
+            request_timeout: Duration::from_secs(20),
+            ..Timing::GIT.with_lease(Timing::GIT.lease * slower)
+        },
     }
 }
 

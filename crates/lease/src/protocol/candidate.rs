@@ -294,6 +294,7 @@ impl Candidate {
             Purpose::TakeUp => self.took_up(sent, out),
             Purpose::Renew(_) | Purpose::End(_) => self.renewed(now, sent, out),
         }
+        self.say_what_keeps_it_from_starting(now, out);
     }
 
     /// Whether another has the lease since `sent` took effect: its fate was learnt late.

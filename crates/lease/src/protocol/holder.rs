@@ -158,6 +158,21 @@ impl Candidate {
         }
     }
 
+    /// A lease that is as old as a heartbeat when the store has answered is renewed before anything starts under it. Behind
+    /// a store that is always so slow that goes on until `timeout`, and not in silence.
+    pub(super) fn say_what_keeps_it_from_starting(&self, now: Duration, out: &mut Vec<Effect>) {
+        let heartbeat = self.config.policy.timing.heartbeat;
+        let Some(hold) = self.hold.as_ref().filter(|hold| hold.is_to_start()) else {
+            return;
+        };
+        let age = now.saturating_sub(hold.renewed_at);
+        if age >= heartbeat {
+            out.push(Effect::Say(format!(
+                "the store took {age:.1?} to answer: nothing starts under a lease older than {heartbeat:?}; renewing it"
+            )));
+        }
+    }
+
     fn ended(&mut self, claimable_until: Duration, ending: Ending, out: &mut Vec<Effect>) {
         let Some(hold) = &mut self.hold else { return };
         let token = hold.record.token;

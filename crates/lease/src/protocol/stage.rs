@@ -189,6 +189,15 @@ impl Hold {
         self.deadline() + self.record.policy.timing.lease
     }
 
+    /// Whether something runs as soon as the lease is fresh.
+    pub(super) fn is_to_start(&self) -> bool {
+        match self.stage {
+            Stage::Start(_) => !self.record.command_done,
+            Stage::StartGates | Stage::StartOnFailure(_) => true,
+            _ => false,
+        }
+    }
+
     /// Whether a process tree of ours may be alive.
     pub(super) fn tree_lives(&self) -> bool {
         matches!(

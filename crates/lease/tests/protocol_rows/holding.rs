@@ -375,6 +375,13 @@ fn a_claim_that_was_answered_late_is_renewed_before_anything_starts() {
         deadline > at + secs(7),
         "a fresh lease: started at {at:?}, dead by {deadline:?}"
     );
+    let said = play.legs[second].said.join("\n");
+    assert!(
+        said.contains(
+            "the store took 31.0s to answer: nothing starts under a lease older than 10s"
+        ),
+        "{said}"
+    );
 }
 
 #[test]
