@@ -15,6 +15,7 @@ pub mod dns;
 pub mod foreign;
 pub mod host;
 pub mod icmp;
+pub mod percent;
 pub mod postgres;
 mod probe;
 pub mod redis;

@@ -227,8 +227,14 @@ fn settings(fields: &Fields, around: &Surroundings, problems: &mut Problems) -> 
         Err(error) => {
             // How many hosts and ports there are cannot be said where one of the lists could not be read.
             let is_known = !fields.is_unread("host") && !fields.is_unread("port");
-            if is_known || !matches!(error, SettingsError::Lists { .. }) {
-                wrong(fields, &error, problems);
+            let each = match &error {
+                SettingsError::Several(errors) => errors,
+                one => std::slice::from_ref(one),
+            };
+            for error in each {
+                if is_known || !matches!(error, SettingsError::Lists { .. }) {
+                    wrong(fields, error, problems);
+                }
             }
             None
         }

@@ -114,6 +114,14 @@ fn settings(
                     "an address with #insecure",
                     "name the authority's certificate with `ca-file`",
                 ),
+                SettingsError::Encoding => (
+                    "an address with a `%` that encodes nothing",
+                    "write %25 for the sign itself, or give user and password with the keys `username` and `password`",
+                ),
+                SettingsError::Port => (
+                    "an address with the port 0",
+                    "name the port that the server listens on",
+                ),
             };
             let wanted = "redis://host:6379/0, with user:password@ before the host; rediss:// for TLS; or host:port";
             fields.wrong(key, seen, wanted, mend, problems);

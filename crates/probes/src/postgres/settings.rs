@@ -139,12 +139,13 @@ impl Settings {
                 .map(|(key, value)| ((*key).to_owned(), (*value).to_owned())),
         );
         let left_out = environment::left_out(&pairs, variable);
+        let may_name = parse::may_name(text);
         if left_out.is_empty() {
-            return meaning::meaning(pairs);
+            return meaning::meaning(pairs, may_name);
         }
         let all = [pairs.clone(), left_out].concat();
         // What is right without the environment is wrong because of it.
-        meaning::meaning(all).map_err(|error| match meaning::meaning(pairs) {
+        meaning::meaning(all, may_name).map_err(|error| match meaning::meaning(pairs, may_name) {
             Ok(_) => SettingsError::Environment {
                 source: Box::new(error),
             },

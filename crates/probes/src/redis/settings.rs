@@ -2,10 +2,9 @@
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
-use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
-use crate::tcp;
+use crate::{percent, tcp};
 
 /// The port of a server whose URL names none.
 pub const PORT: u16 = 6379;
@@ -68,6 +67,14 @@ pub enum SettingsError {
         "read the Redis URL: #insecure is not supported; name the authority's certificate instead"
     )]
     Insecure,
+    /// A `%` without two hexadecimal digits behind it, or of something that is no UTF-8 text.
+    #[error(
+        "read the Redis URL: it holds a `%` that encodes nothing; write %25 for the sign itself"
+    )]
+    Encoding,
+    /// Nothing listens there.
+    #[error("read the Redis URL: its port must be a number from 1 to 65535")]
+    Port,
 }
 
 impl Settings {
@@ -128,6 +135,9 @@ impl FromStr for Settings {
 fn of_port(url: &Url, tls: bool, port: u16) -> Result<Settings, SettingsError> {
     let host = url.host_str().unwrap_or_default();
     let host = decoded(host.trim_start_matches('[').trim_end_matches(']'))?;
+    if url.port() == Some(0) {
+        return Err(SettingsError::Port);
+    }
     Ok(Settings {
         endpoint: Endpoint::Tcp {
             host: host.ok_or(SettingsError::Form)?,
@@ -146,6 +156,7 @@ fn of_socket(url: &Url) -> Result<Settings, SettingsError> {
         return Err(SettingsError::Form);
     }
     let path = decoded(url.path())?.ok_or(SettingsError::Form)?;
+    decoded(url.query().unwrap_or_default())?;
     let parameter = |name: &str| {
         url.query_pairs()
             .find(|(key, _)| key == name)
@@ -170,10 +181,8 @@ fn database(text: &str) -> Result<u32, SettingsError> {
 
 /// `text` without percent-encoding; nothing where it is empty.
 fn decoded(text: &str) -> Result<Option<String>, SettingsError> {
-    let text = percent_decode_str(text)
-        .decode_utf8()
-        .map_err(|_| SettingsError::Form)?;
-    Ok(Some(text.into_owned()).filter(|text| !text.is_empty()))
+    let text = percent::decoded(text).ok_or(SettingsError::Encoding)?;
+    Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
 /// Where and which database: `cache.example:6379/0`.
@@ -258,6 +267,24 @@ mod tests {
             let error = url.parse::<Settings>().unwrap_err();
             assert!(!format!("{error} {error:?}").contains("canary"), "{url}");
         }
+    }
+
+    #[test]
+    fn a_percent_sign_that_encodes_nothing_and_the_port_0_are_refused_by_name() {
+        for url in [
+            "redis://me:canary%zz@h",
+            "redis://me:canary%@h",
+            "redis://me:canary%ff@h",
+            "redis://m%4e:canary%4@h",
+            "redis://me:canary@h%zz",
+            "unix:///run/redis.sock?pass=canary%zz",
+            "unix:///run/%zz.sock?pass=canary",
+        ] {
+            let error = url.parse::<Settings>().unwrap_err();
+            assert_eq!(error, SettingsError::Encoding, "{url}");
+        }
+        let error = "redis://me:canary@h:0/1".parse::<Settings>().unwrap_err();
+        assert_eq!(error, SettingsError::Port);
     }
 
     #[test]

@@ -26,8 +26,10 @@ pub enum SettingsError {
         part: &'static str,
     },
     /// Not a parameter of libpq's, mostly a typing error.
-    #[error("read the connection string: parameter {position} is none of libpq's{}", near.map(|key| format!("; is {key} meant?")).unwrap_or_default())]
+    #[error("read the connection string: {} is none of libpq's{}", named(name.as_deref(), *position), near.map(|key| format!("; is {key} meant?")).unwrap_or_default())]
     UnknownKey {
+        /// Its name; nothing where that could be a part of a password.
+        name: Option<String>,
         /// Which parameter, counted from 1 in the order of the text, user and password of a URL included.
         position: usize,
         /// One that begins alike.
@@ -73,6 +75,31 @@ pub enum SettingsError {
         /// What.
         source: Box<SettingsError>,
     },
+    /// Everything that is wrong with its parameters; never fewer than two.
+    #[error("read the connection string: {}", listed(.0))]
+    Several(Vec<SettingsError>),
+}
+
+impl SettingsError {
+    /// One error for several; nothing where there is none.
+    pub(super) fn of(mut wrong: Vec<SettingsError>) -> Option<SettingsError> {
+        match wrong.len() {
+            0 | 1 => wrong.pop(),
+            _ => Some(SettingsError::Several(wrong)),
+        }
+    }
+}
+
+fn named(name: Option<&str>, position: usize) -> String {
+    match name {
+        Some(name) => format!("the parameter {name}"),
+        None => format!("parameter {position}"),
+    }
+}
+
+fn listed(wrong: &[SettingsError]) -> String {
+    let each: Vec<String> = wrong.iter().map(unprefixed).collect();
+    each.join("; ")
 }
 
 fn unprefixed(error: &SettingsError) -> String {

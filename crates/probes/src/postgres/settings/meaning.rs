@@ -39,7 +39,10 @@ const UNSUPPORTED: [&str; 14] = [
     "sslsni",
 ];
 
-pub(super) fn meaning(pairs: Pairs) -> Result<Settings, SettingsError> {
+/// What the parameters say, or everything that is wrong with them. An unknown one is named where `may_name` says so: else its
+/// name could be a part of a password.
+pub(super) fn meaning(pairs: Pairs, may_name: bool) -> Result<Settings, SettingsError> {
+    let mut wrong = Vec::new();
     let (mut hosts, mut addresses, mut ports) = (String::new(), String::new(), String::new());
     let (mut user, mut database, mut mode) = (None, None, None);
     let mut settings = Settings {
@@ -68,40 +71,43 @@ pub(super) fn meaning(pairs: Pairs) -> Result<Settings, SettingsError> {
             "password" => settings.password = some,
             "dbname" => database = some,
             "connect_timeout" => {
-                let seconds: i64 = value.trim().parse().map_err(|_| SettingsError::Value {
+                let seconds = value.trim().parse().map_err(|_| SettingsError::Value {
                     key: "connect_timeout",
                     wanted: "a whole number of seconds",
-                })?;
+                });
                 // Zero and less wait as long as there is time.
-                settings.connect_timeout = u64::try_from(seconds)
-                    .ok()
+                settings.connect_timeout = right(seconds, &mut wrong)
+                    .and_then(|seconds: i64| u64::try_from(seconds).ok())
                     .filter(|seconds| *seconds > 0)
                     .map(Duration::from_secs);
             }
-            "sslmode" => mode = Some(ssl_mode(&value)?),
+            "sslmode" => mode = right(ssl_mode(&value), &mut wrong),
             "sslrootcert" => settings.ssl_root_cert = some.map(PathBuf::from),
             "sslcert" => settings.ssl_cert = some.map(PathBuf::from),
             "sslkey" => settings.ssl_key = some.map(PathBuf::from),
             "application_name" => settings.application_name = value,
             "options" => settings.options = some,
-            "target_session_attrs" => settings.target_session = target_session(&value)?,
-            "channel_binding" => settings.channel_binding = channel_binding(&value)?,
+            "target_session_attrs" => {
+                let session = right(target_session(&value), &mut wrong);
+                settings.target_session = session.unwrap_or(settings.target_session);
+            }
+            "channel_binding" => {
+                let binding = right(channel_binding(&value), &mut wrong);
+                settings.channel_binding = binding.unwrap_or(settings.channel_binding);
+            }
             "sslnegotiation" if value == "postgres" => {}
-            "sslnegotiation" => {
-                return Err(SettingsError::Unsupported {
-                    key: "sslnegotiation",
-                });
-            }
+            "sslnegotiation" => wrong.push(SettingsError::Unsupported {
+                key: "sslnegotiation",
+            }),
             _ if WITHOUT_EFFECT.contains(&key.as_str()) => {}
-            _ => {
-                return Err(match UNSUPPORTED.into_iter().find(|name| *name == key) {
-                    Some(key) => SettingsError::Unsupported { key },
-                    None => SettingsError::UnknownKey {
-                        position: n + 1,
-                        near: near(&key),
-                    },
-                });
-            }
+            _ => wrong.push(match UNSUPPORTED.into_iter().find(|name| *name == key) {
+                Some(key) => SettingsError::Unsupported { key },
+                None => SettingsError::UnknownKey {
+                    position: n + 1,
+                    near: near(&key),
+                    name: Some(key).filter(|key| may_name && is_name(key)),
+                },
+            }),
         }
     }
     let system = settings
@@ -110,34 +116,46 @@ pub(super) fn meaning(pairs: Pairs) -> Result<Settings, SettingsError> {
     settings.ssl_mode = match (mode, system) {
         // As libpq: anybody can have a certificate that the system trusts, so who trusts it must look at the name.
         (Some(mode), Some(_)) if mode != SslMode::VerifyFull => {
-            return Err(SettingsError::Value {
+            wrong.push(SettingsError::Value {
                 key: "sslmode",
                 wanted: "verify-full, which goes with sslrootcert=system",
             });
+            mode
         }
         (Some(mode), _) => mode,
         (None, Some(_)) => SslMode::VerifyFull,
         (None, None) => SslMode::Prefer,
     };
     match (&settings.ssl_cert, &settings.ssl_key) {
-        (Some(_), None) => {
-            return Err(SettingsError::Value {
-                key: "sslkey",
-                wanted: "the private key of sslcert",
-            });
-        }
-        (None, Some(_)) => {
-            return Err(SettingsError::Value {
-                key: "sslcert",
-                wanted: "the certificate of sslkey",
-            });
-        }
+        (Some(_), None) => wrong.push(SettingsError::Value {
+            key: "sslkey",
+            wanted: "the private key of sslcert",
+        }),
+        (None, Some(_)) => wrong.push(SettingsError::Value {
+            key: "sslcert",
+            wanted: "the certificate of sslkey",
+        }),
         _ => {}
     }
-    settings.servers = servers(&hosts, &addresses, &ports)?;
+    let servers = servers(&hosts, &addresses, &ports);
+    settings.servers = right(servers, &mut wrong).unwrap_or_default();
     settings.user = user.unwrap_or_else(own_name);
     settings.database = database.unwrap_or_else(|| settings.user.clone());
-    Ok(settings)
+    match SettingsError::of(wrong) {
+        None => Ok(settings),
+        Some(error) => Err(error),
+    }
+}
+
+/// What is right of `read`; what is wrong with it is added to `wrong`.
+fn right<T>(read: Result<T, SettingsError>, wrong: &mut Vec<SettingsError>) -> Option<T> {
+    read.map_err(|error| wrong.push(error)).ok()
+}
+
+/// Whether `key` looks like a parameter's name.
+fn is_name(key: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+    key.len() <= 40 && key.bytes().all(is_letter)
 }
 
 /// A supported parameter that begins like `key`.

@@ -1,22 +1,32 @@
 //! From text to libpq's parameters: the pairs of a URL, or of key=value text.
 
-use percent_encoding::percent_decode_str;
-
 use super::SettingsError;
+use crate::percent;
 
 /// Names and values, in the order of the text.
 pub(super) type Pairs = Vec<(String, String)>;
 
 /// What `text` says, in its order; nothing where it is empty.
 pub(super) fn pairs(text: &str) -> Result<Pairs, SettingsError> {
-    let text = text.trim();
-    match text
-        .strip_prefix("postgresql://")
-        .or_else(|| text.strip_prefix("postgres://"))
-    {
+    match of_url(text) {
         Some(rest) => url(rest),
-        None => key_values(text),
+        None => key_values(text.trim()),
     }
+}
+
+fn of_url(text: &str) -> Option<&str> {
+    let text = text.trim();
+    text.strip_prefix("postgresql://")
+        .or_else(|| text.strip_prefix("postgres://"))
+}
+
+/// Whether the name of an unknown parameter can be no part of a password: one that a sign of the URL's cut up goes on to its
+/// `@`, or stands among the parameters itself. Key=value text is cut up by a mere space.
+pub(super) fn may_name(text: &str) -> bool {
+    let Some((_, query)) = of_url(text).and_then(|rest| rest.split_once('?')) else {
+        return false;
+    };
+    !query.contains('@') && !query.contains("password")
 }
 
 /// `[user[:password]@][host[:port][,…]][/database][?key=value&…]`
@@ -83,17 +93,9 @@ fn put(pairs: &mut Pairs, key: &str, value: String) {
 }
 
 fn decoded(text: &str, part: &'static str) -> Result<String, SettingsError> {
-    let wrong = SettingsError::Encoding { part };
-    for escape in text.split('%').skip(1) {
-        let digits = escape.as_bytes().get(..2);
-        if !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
-            return Err(wrong);
-        }
-    }
-    match percent_decode_str(text).decode_utf8() {
-        Ok(text) if !text.contains('\0') => Ok(text.into_owned()),
-        _ => Err(wrong),
-    }
+    percent::decoded(text)
+        .filter(|text| !text.contains('\0'))
+        .ok_or(SettingsError::Encoding { part })
 }
 
 /// `host = a password = 'it\'s'`: spaces around the sign, quotation marks around values with spaces.

@@ -114,7 +114,23 @@ fn what_is_wrong_is_named_and_never_quoted() {
         ("postgres://me:canary%zz@h/db", "password holds a `%`"),
         (
             "postgres://me:canary@h/db?sslmod=require",
-            "parameter 5 is none of libpq's; is sslmode meant?",
+            "the parameter sslmod is none of libpq's; is sslmode meant?",
+        ),
+        (
+            "postgres://me:canary@h:0/db?sslmod=require&sslmode=canary&nonsense=canary&sslcrl=canary&connect_timeout=canary",
+            "the parameter sslmod is none of libpq's; is sslmode meant?; sslmode wants disable, allow, prefer, require, \
+             verify-ca, or verify-full; the parameter nonsense is none of libpq's; the parameter sslcrl is not supported; \
+             connect_timeout wants a whole number of seconds; port wants numbers",
+        ),
+        // What could be the rest of a password is told by its place.
+        ("postgres://me:1?canary=x@h/db", "parameter 3 is none"),
+        (
+            "postgres://me@h/db?password=a&canary=b",
+            "parameter 5 is none",
+        ),
+        (
+            "postgres://me:x@h/db?canary-canary=b",
+            "parameter 5 is none",
         ),
         (
             "postgres://me:canary@h/db?sslcrl=canary",
