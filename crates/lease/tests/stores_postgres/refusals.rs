@@ -10,7 +10,7 @@ use probes::postgres::Settings;
 use test_servers::{Postgres, PostgresSetup, free_port};
 
 use crate::{
-    places::{database, lock, open, session, settings, value, won},
+    places::{database, lock, open, session, settings, until, value, won},
     tls::papers,
 };
 
@@ -123,6 +123,93 @@ async fn a_standby_alone_is_named_as_such_and_both_together_serve() {
         error.is_passing() && error.to_string().contains("25006"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn wrong_options_are_told_as_such_and_not_as_tables_of_others() {
+    let server = Postgres::start();
+    for (options, says) in [
+        ("-c no_such_setting=1", "no_such_setting"),
+        ("-c synchronous_commit=perhaps", "perhaps"),
+        ("nonsense", "nonsense"),
+    ] {
+        let with = settings(server.port, &format!("options='{options}'"));
+        let (read, swap) = refused(&with).await;
+        for error in [read, swap] {
+            let said = error.to_string();
+            assert!(matches!(error, StoreError::Local { .. }), "{said}");
+            assert!(
+                said.contains(says) && said.contains("mend the parameter `options`"),
+                "{said}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_is_read_only_by_default_is_told_with_who_sets_it_off() {
+    let server = Postgres::start();
+    let admin = session(&settings(server.port, "")).await;
+    let set = "default_transaction_read_only = on";
+    let role = "CREATE ROLE deployer LOGIN PASSWORD 'canary-secret'";
+    value(&admin, role).await;
+    let own = settings(server.port, "user=deployer password=canary-secret");
+    let by_options = "options='-c default_transaction_read_only=on'";
+    let by_options = settings(server.port, by_options);
+    for (statement, with, mend, passes) in [
+        (
+            format!("ALTER ROLE deployer SET {set}"),
+            &own,
+            "ALTER ROLE \"deployer\" RESET default_transaction_read_only",
+            false,
+        ),
+        (
+            format!("ALTER DATABASE postgres SET {set}"),
+            &own,
+            "ALTER DATABASE \"postgres\" RESET default_transaction_read_only",
+            false,
+        ),
+        (
+            "SELECT 1".to_owned(),
+            &by_options,
+            "take default_transaction_read_only out of the parameter `options`",
+            false,
+        ),
+        (
+            format!("ALTER SYSTEM SET {set}"),
+            &own,
+            "ALTER SYSTEM RESET default_transaction_read_only",
+            true,
+        ),
+    ] {
+        value(&admin, "ALTER ROLE deployer RESET ALL").await;
+        value(&admin, &statement).await;
+        value(&admin, "SELECT pg_reload_conf()").await;
+        // The server takes the new configuration in its own time.
+        let (read, swap) = until(|| async {
+            let store = open(with.clone(), &lock("o/r/production"));
+            let read = store.read().await.err()?;
+            let write = Arc::new(claim(&lock("o/r/production"), &Snapshot::default()));
+            match store.swap(write).await {
+                Swap::Unknown(swap) => Some((read, swap)),
+                _ => None,
+            }
+        })
+        .await;
+        for error in [read, swap] {
+            let said = error.to_string();
+            assert_eq!(error.is_passing(), passes, "{said}");
+            assert!(
+                said.contains("default_transaction_read_only is on") && said.contains(mend),
+                "{said}"
+            );
+            assert!(!said.contains("canary"), "{said}");
+        }
+        let undo = statement.replace(&format!("SET {set}"), "RESET ALL");
+        let writable = "SET default_transaction_read_only = off";
+        value(&admin, writable).await;
+        value(&admin, &undo).await;
+    }
 }
 
 #[tokio::test]

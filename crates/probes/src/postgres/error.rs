@@ -89,6 +89,30 @@ pub enum PostgresError {
         /// In its own words.
         message: String,
     },
+    /// It knows user and password, and not what the session was to begin with: `options`, of the connection string or of
+    /// PGOPTIONS.
+    #[error(
+        "log in to {server}: it refuses what the session is to begin with (options): {message} (SQLSTATE {sqlstate})"
+    )]
+    Options {
+        /// Which.
+        server: String,
+        /// Of the class 22 or 42.
+        sqlstate: String,
+        /// In its own words.
+        message: String,
+    },
+    /// It takes writes, but not from a session that does not ask for them: `default_transaction_read_only` is on.
+    #[error(
+        "use {server}: it takes no writes by default, since default_transaction_read_only is on{}",
+        of_source(source_of)
+    )]
+    ReadOnlyByDefault {
+        /// Which.
+        server: String,
+        /// Where that is set, in the server's word: `user`, `database`, `database user`, `client`, or of the server itself.
+        source_of: String,
+    },
     /// It wants a password, and none is set.
     #[error("log in to {server} as {user}: it asks for a password, and none is set")]
     NoPassword {
@@ -165,7 +189,9 @@ impl PostgresError {
     pub fn sqlstate(&self) -> Option<&str> {
         match self {
             PostgresError::NotAccepting { .. } => Some("57P03"),
-            PostgresError::Rejected { sqlstate, .. } => Some(sqlstate),
+            PostgresError::Rejected { sqlstate, .. } | PostgresError::Options { sqlstate, .. } => {
+                Some(sqlstate)
+            }
             PostgresError::None { tried } => tried.iter().find_map(PostgresError::sqlstate),
             _ => None,
         }
@@ -179,6 +205,15 @@ impl PostgresError {
             PostgresError::Rejected {
                 sqlstate, message, ..
             } => format!("{message} ({sqlstate})"),
+            PostgresError::Options {
+                sqlstate, message, ..
+            } => format!(
+                "it refuses what the session is to begin with (options): {message} ({sqlstate})"
+            ),
+            PostgresError::ReadOnlyByDefault { source_of, .. } => format!(
+                "it takes no writes by default, since default_transaction_read_only is on{}",
+                of_source(source_of)
+            ),
             PostgresError::WrongRole { wanted, .. } => {
                 format!("it is {}, wanted {}", wanted.opposite(), wanted.named())
             }
@@ -201,6 +236,8 @@ impl PostgresError {
         match self {
             PostgresError::NotAccepting { server, .. }
             | PostgresError::Rejected { server, .. }
+            | PostgresError::Options { server, .. }
+            | PostgresError::ReadOnlyByDefault { server, .. }
             | PostgresError::WrongRole { server, .. } => Some(server),
             _ => None,
         }
@@ -226,6 +263,17 @@ impl PostgresError {
             0 | 1 => tried.pop(),
             _ => Some(PostgresError::None { tried }),
         }
+    }
+}
+
+/// Where a setting stands, by the word of `pg_settings.source`.
+fn of_source(word: &str) -> &'static str {
+    match word {
+        "user" => " for this user",
+        "database" => " for this database",
+        "database user" => " for this user in this database",
+        "client" => " by the options of the connection string",
+        _ => " for the whole server",
     }
 }
 

@@ -44,6 +44,10 @@ impl Drop for Carrier {
 /// How long a server may take to read a good-bye.
 const PARTING: Duration = Duration::from_millis(100);
 
+/// Where it is set that a session takes no writes by default; nothing of a server in recovery.
+const READ_ONLY_SINCE: &str = "SELECT source FROM pg_catalog.pg_settings \
+    WHERE name = 'default_transaction_read_only' AND setting = 'on' AND NOT pg_catalog.pg_is_in_recovery()";
+
 /// Logs in to the first server that lets this user in, is what `target_session_attrs` wants, and answers a question:
 /// the one that tells what it is, or `SELECT 1`.
 ///
@@ -268,6 +272,15 @@ impl Session {
         if self.value(question, deadline).await?.as_deref() == Some(answer) {
             return Ok(());
         }
+        // Asked of nobody who is as wanted. A standby is read-only whatever is set.
+        if wanted == TargetSession::ReadWrite
+            && let Some(source_of) = self.value(READ_ONLY_SINCE, deadline).await?
+        {
+            return Err(PostgresError::ReadOnlyByDefault {
+                server: self.server.clone(),
+                source_of,
+            });
+        }
         Err(PostgresError::WrongRole {
             server: self.server.clone(),
             wanted,
@@ -284,7 +297,19 @@ fn of_login(settings: &Settings, server: String, error: &Error) -> PostgresError
             return PostgresError::NoPassword { server, user };
         }
     }
-    of_server(&server, error)
+    match of_server(&server, error) {
+        // Syntax and values: nothing has been asked yet but what stands in the start-up message.
+        PostgresError::Rejected {
+            server,
+            sqlstate,
+            message,
+        } if sqlstate.starts_with("22") || sqlstate.starts_with("42") => PostgresError::Options {
+            server,
+            sqlstate,
+            message,
+        },
+        error => error,
+    }
 }
 
 fn of_server(server: &str, error: &Error) -> PostgresError {

@@ -33,7 +33,7 @@ enum Kind {
 
 /// The store's error for `error`, with the server's words and the mend. Never holds the password.
 pub(super) fn judge(error: &PostgresError, settings: &Settings, doing: Doing) -> StoreError {
-    let (kind, mend) = meaning(error, doing);
+    let (kind, mend) = meaning(error, settings, doing);
     let mut detail = error.seen();
     // Who takes passwords in clear text could say one back.
     if let Some(password) = settings.password.as_deref().filter(|p| !p.is_empty()) {
@@ -73,12 +73,12 @@ pub(super) fn is_making_race(error: &PostgresError) -> bool {
     )
 }
 
-fn meaning(error: &PostgresError, doing: Doing) -> (Kind, Option<String>) {
+fn meaning(error: &PostgresError, settings: &Settings, doing: Doing) -> (Kind, Option<String>) {
     let mend = |kind, text: &str| (kind, Some(text.to_owned()));
     match error {
         PostgresError::None { tried } => tried
             .iter()
-            .map(|error| meaning(error, doing))
+            .map(|error| meaning(error, settings, doing))
             // Of several servers one that may come back is worth waiting for.
             .min_by_key(|(kind, _)| *kind != Kind::Passing)
             .unwrap_or((Kind::Passing, None)),
@@ -95,6 +95,11 @@ fn meaning(error: &PostgresError, doing: Doing) -> (Kind, Option<String>) {
             (Kind::Local, None)
         }
         PostgresError::NoPassword { .. } => (Kind::Denied, None),
+        PostgresError::Options { .. } => mend(
+            Kind::Local,
+            "mend the parameter `options` of the address, or the variable PGOPTIONS, or what is set for this user",
+        ),
+        PostgresError::ReadOnlyByDefault { source_of, .. } => read_only(source_of, settings),
         PostgresError::WrongRole { .. } => mend(
             Kind::Passing,
             "name the server that takes writes, or all of them: host=a,b",
@@ -103,6 +108,44 @@ fn meaning(error: &PostgresError, doing: Doing) -> (Kind, Option<String>) {
             (Some(code), _) => said(code, doing),
             (None, _) => (Kind::Passing, None),
         },
+    }
+}
+
+/// The mend of a session that takes no writes by default. It is not overridden: a provider sets this where a disk is full.
+fn read_only(source: &str, settings: &Settings) -> (Kind, Option<String>) {
+    let setting = "default_transaction_read_only";
+    let (user, database) = (&settings.user, &settings.database);
+    match source {
+        "client" => (
+            Kind::Local,
+            Some(format!(
+                "take {setting} out of the parameter `options` of the address, or of the variable PGOPTIONS"
+            )),
+        ),
+        "user" => (
+            Kind::Denied,
+            Some(format!(
+                "an administrator's mend: ALTER ROLE \"{user}\" RESET {setting}"
+            )),
+        ),
+        "database" => (
+            Kind::Denied,
+            Some(format!(
+                "an administrator's mend: ALTER DATABASE \"{database}\" RESET {setting}"
+            )),
+        ),
+        "database user" => (
+            Kind::Denied,
+            Some(format!(
+                "an administrator's mend: ALTER ROLE \"{user}\" IN DATABASE \"{database}\" RESET {setting}"
+            )),
+        ),
+        _ => (
+            Kind::Passing,
+            Some(format!(
+                "whoever set it (a provider, for a full disk?) sets it off again: ALTER SYSTEM RESET {setting}"
+            )),
+        ),
     }
 }
 
