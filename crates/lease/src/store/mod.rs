@@ -3,6 +3,7 @@
 //! A store knows nothing of phases, roles or time. It keeps, per lock, one record and one chain of entries with the tip
 //! after the newest, and swaps them atomically when both are still what the writer saw.
 
+mod chain;
 pub mod git;
 mod json;
 #[cfg(feature = "testing")]
@@ -132,10 +133,10 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// cannot be told of changes just waits.
     fn changed(&self, seen: Version, longest: Duration) -> StoreFuture<'_, ()>;
 
-    /// Entries of the chain, oldest first.
+    /// Entries of the chain, oldest first, without a gap.
     ///
     /// # Errors
-    /// As for [`Store::read`].
+    /// As for [`Store::read`]; a gap is [`StoreError::Foreign`].
     fn history(&self, from: History) -> StoreFuture<'_, Result<Vec<Entry>, StoreError>>;
 
     /// Cleans up what earlier writes left behind, where the store is our own to clean. Called after a deployment's end;
@@ -146,6 +147,12 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Where this is, for people, without credentials: `git https://github.com/o/r`.
     fn place(&self) -> String;
+
+    /// What its users should know before they rely on it, one or two sentences: what was seen of it so far, asked for at no
+    /// cost of its own.
+    fn warning(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Why a store gave no answer. Texts fit "failed to read the lease: …" and never hold a credential.

@@ -1,7 +1,7 @@
 //! Reading the chain.
 
 use lease::{
-    store::{History, Snapshot, Store},
+    store::{History, Snapshot, Store, StoreError},
     testing::writes::{announced, append, moment, told},
 };
 use ledger::{Event, Outcome};
@@ -31,6 +31,52 @@ async fn a_chain_of_many_pages_is_read_whole_and_from_anywhere() {
     assert_eq!(seqs(History::FromSeq(1400)).await, from(1400));
     assert_eq!(seqs(History::Since(moment(1))).await, from(501));
     assert_eq!(seqs(History::Since(moment(4))).await, from(2001));
+}
+
+#[tokio::test]
+async fn a_gap_in_the_chain_is_told_by_its_places_and_what_is_behind_it_is_read() {
+    let server = Postgres::start();
+    let settings = settings(server.port, "");
+    let store = open(settings.clone(), &lock("o/r/production"));
+    let drafts = (1..=1200).map(announced).collect();
+    won(&store, append(&Snapshot::default(), moment(1), drafts)).await;
+    let admin = session(&settings).await;
+    // At the end of a page, and inside of one.
+    value(
+        &admin,
+        "DELETE FROM baton_ledger WHERE seq IN (1000, 1001, 1100)",
+    )
+    .await;
+    for from in [History::FromSeq(1), History::Since(moment(0))] {
+        let error = store.history(from).await.unwrap_err();
+        let told = error.to_string();
+        assert!(matches!(error, StoreError::Foreign { .. }), "{told}");
+        assert!(
+            told.contains("missing are #1000 to #1001, #1100, although"),
+            "{told}"
+        );
+        assert!(told.contains("since #1101 "), "{told}");
+    }
+    let rest = store.history(History::FromSeq(1101)).await.unwrap();
+    assert_eq!(rest.len(), 100);
+}
+
+#[tokio::test]
+async fn clocks_that_differ_are_no_gap() {
+    let server = Postgres::start();
+    let store = open(settings(server.port, ""), &lock("o/r/production"));
+    let mut seen = Snapshot::default();
+    // The second writer's clock lags behind.
+    for minute in [5, 1, 6] {
+        let write = append(&seen, moment(minute), vec![announced(minute)]);
+        seen.version = won(&store, write.clone()).await;
+        seen.tip = write.tip;
+    }
+    let late = store.history(History::Since(moment(4))).await.unwrap();
+    assert_eq!(
+        late.iter().map(|entry| entry.seq).collect::<Vec<_>>(),
+        [1, 3]
+    );
 }
 
 #[tokio::test]

@@ -88,9 +88,9 @@ pub(super) fn swap(write: &Write) -> String {
     format!("WITH {LIMITS}, swapped AS (\n  {swapped}\n  RETURNING l.lock\n), {REST}")
 }
 
-/// One page of the chain, from a place and a moment on.
+/// One page of the chain, from a place on.
 pub(super) const PAGE: &str = "SELECT seq, entry::text FROM baton_ledger
-WHERE lock = $1 AND seq >= $2 AND at >= $3 ORDER BY seq LIMIT $4";
+WHERE lock = $1 AND seq >= $2 ORDER BY seq LIMIT $3";
 
 /// Where the chain reaches a moment for the first time. The fence (`OFFSET 0`) lets it go by the index of moments instead
 /// of walking the chain from its beginning.

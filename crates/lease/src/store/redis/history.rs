@@ -1,12 +1,13 @@
 //! Reads the chain in pages.
 
 use ledger::Entry;
+use tokio::time::Instant;
 
 use super::{
     layout::{Keys, place},
     pool::Pool,
 };
-use crate::store::{History, StoreError};
+use crate::store::{History, StoreError, chain};
 
 /// How many entries one request brings: some hundred thousand bytes.
 const PAGE: u64 = 250;
@@ -21,15 +22,32 @@ pub(super) async fn read(
     keys: &Keys,
     from: History,
 ) -> Result<Vec<Entry>, StoreError> {
+    let gap = |detail: String| keys.gap(&detail);
     match from {
-        History::FromSeq(seq) => forwards(pool, keys, seq).await,
+        History::FromSeq(seq) => {
+            let entries = forwards(pool, keys, seq).await?;
+            chain::check(&entries, Some(seq)).map_err(gap)?;
+            Ok(entries)
+        }
         History::Since(at) => {
             let mut entries = backwards(pool, keys, at.0.saturating_sub(CLOCK_SKEW_MILLIS)).await?;
-            entries.retain(|entry| entry.at >= at);
             entries.reverse();
+            // Before those of clocks that lag are left out.
+            chain::check(&entries, None).map_err(gap)?;
+            entries.retain(|entry| entry.at >= at);
             Ok(entries)
         }
     }
+}
+
+async fn page(pool: &Pool, keys: &Keys, command: &[&str]) -> Result<Vec<Entry>, StoreError> {
+    let deadline = Instant::now() + pool.request_timeout();
+    let answer = pool.ask_by(command, deadline).await;
+    let answer = answer.map_err(|failure| match failure.code() {
+        Some("WRONGTYPE") => keys.no_stream(),
+        _ => pool.told(&failure),
+    })?;
+    keys.entries(&answer)
 }
 
 async fn forwards(pool: &Pool, keys: &Keys, seq: u64) -> Result<Vec<Entry>, StoreError> {
@@ -37,8 +55,8 @@ async fn forwards(pool: &Pool, keys: &Keys, seq: u64) -> Result<Vec<Entry>, Stor
     let mut entries: Vec<Entry> = Vec::new();
     loop {
         let begin = place(entries.last().map_or(seq, |last| last.seq + 1));
-        let page = ["XRANGE", &keys.ledger, &begin, "+", "COUNT", &count];
-        let page = keys.entries(&pool.ask(&page).await?)?;
+        let command = ["XRANGE", &keys.ledger, &begin, "+", "COUNT", &count];
+        let page = page(pool, keys, &command).await?;
         let is_last = (page.len() as u64) < PAGE;
         entries.extend(page);
         if is_last {
@@ -53,8 +71,8 @@ async fn backwards(pool: &Pool, keys: &Keys, oldest: u64) -> Result<Vec<Entry>, 
     let mut entries: Vec<Entry> = Vec::new();
     let mut end = "+".to_owned();
     loop {
-        let page = ["XREVRANGE", &keys.ledger, &end, "-", "COUNT", &count];
-        let page = keys.entries(&pool.ask(&page).await?)?;
+        let command = ["XREVRANGE", &keys.ledger, &end, "-", "COUNT", &count];
+        let page = page(pool, keys, &command).await?;
         let is_last = (page.len() as u64) < PAGE;
         entries.extend(page);
         match entries.last() {

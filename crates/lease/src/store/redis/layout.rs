@@ -58,6 +58,16 @@ impl Keys {
         )
     }
 
+    /// What stands at the lease's key is of another type than ours.
+    pub(super) fn no_hash(&self) -> StoreError {
+        not_of_type(&self.lease, "it is no hash")
+    }
+
+    /// What stands at the ledger's key is of another type than ours.
+    pub(super) fn no_stream(&self) -> StoreError {
+        not_of_type(&self.ledger, "it is no stream")
+    }
+
     /// What stands at the ledger's key is not ours.
     pub(super) fn foreign_ledger(&self, detail: &str) -> StoreError {
         foreign(
@@ -68,6 +78,11 @@ impl Keys {
                 self.ledger
             ),
         )
+    }
+
+    /// The chain lacks entries.
+    pub(super) fn gap(&self, detail: &str) -> StoreError {
+        foreign(&self.ledger, detail)
     }
 
     /// What [`Keys::read`] was answered.
@@ -155,6 +170,15 @@ pub(super) fn place(seq: u64) -> String {
 pub(super) fn message(version: &Version) -> String {
     let part = |part: &Option<String>| part.clone().unwrap_or_default();
     format!("{} {}", part(&version.lease), part(&version.ledger))
+}
+
+fn not_of_type(key: &str, detail: &str) -> StoreError {
+    foreign(
+        key,
+        &format!(
+            "{detail}; look at it with `TYPE '{key}'`; where it is of no use to the store, `RENAME` puts it out of the way"
+        ),
+    )
 }
 
 fn foreign(key: &str, detail: &str) -> StoreError {
