@@ -84,10 +84,8 @@ async fn without_any_one_right_nothing_is_half_written_and_the_rights_are_named(
             "{lost}: {error}"
         );
         let told = error.to_string();
-        assert!(
-            told.contains("give the user what the store needs"),
-            "{lost}: {told}"
-        );
+        let mend = format!("`ACL SETUSER baton {lost}`");
+        assert!(told.contains(&mend), "{lost}: {told}");
         // At most the mark of the layout, which reads as nothing.
         let left = admin(&server, &["HKEYS", "baton:{o%2Fr%2Fproduction}:lease"]);
         assert!(["", "layout"].contains(&left.as_str()), "{lost}: {left}");
@@ -101,6 +99,42 @@ async fn without_any_one_right_nothing_is_half_written_and_the_rights_are_named(
     assert_eq!(admin(&server, &words.split(' ').collect::<Vec<_>>()), "OK");
     assert_eq!(store.read().await.unwrap(), Snapshot::default());
     won(&store, first).await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_address_alone_is_told_with_its_mend() {
+    let server = Redis::start();
+    for (address, says) in [
+        (
+            format!("redis://:{CANARY}@127.0.0.1:{}", server.port),
+            "the server wants no password from this user: take it out of the address",
+        ),
+        (
+            format!("redis://127.0.0.1:{}/4711", server.port),
+            "no database of the number at the end of the address",
+        ),
+    ] {
+        let error = clean(store(&address).read().await.unwrap_err());
+        let told = error.to_string();
+        assert!(!error.is_passing() && told.contains(says), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_forgets_over_a_restart_is_warned_of_and_used() {
+    for (config, warned) in [("", true), ("appendonly yes\n", false)] {
+        let server = Redis::start_with(&RedisSetup {
+            config: config.to_owned(),
+            ..RedisSetup::default()
+        });
+        let store = store(&url(&server));
+        assert_eq!(store.warning(), None, "nothing was seen of it");
+        won(&store, claim(&lock(), &store.read().await.unwrap())).await;
+        let warning = store.warning();
+        assert_eq!(warning.is_some(), warned, "{config}: {warning:?}");
+        let names = |text: &str| text.contains("`appendonly yes`");
+        assert!(warning.is_none_or(|text| names(&text)));
+    }
 }
 
 #[tokio::test]

@@ -92,7 +92,7 @@ async fn a_hash_of_somebody_elses_is_not_written_into() {
 #[tokio::test]
 async fn foreign_things_on_the_ledgers_key_are_refused_by_name_and_left() {
     for (words, says) in [
-        (&["SET", LEDGER, "hello"][..], "another type"),
+        (&["SET", LEDGER, "hello"][..], "it is no stream"),
         (
             &["XADD", LEDGER, "7-0", "colour", "blue"],
             "knows nothing of",
@@ -107,11 +107,37 @@ async fn foreign_things_on_the_ledgers_key_are_refused_by_name_and_left() {
             append(&Snapshot::default(), moment(1), vec![announced(1)]),
         )
         .await;
-        is_foreign(&error, "baton:{o%2Fr%2Fproduction}:", says);
+        is_foreign(&error, LEDGER, says);
         assert_eq!(dump(&server), before, "{words:?}");
-        let error = store.history(History::FromSeq(1)).await.unwrap_err();
-        assert!(!error.is_passing(), "{error}");
+        for from in [History::FromSeq(1), History::Since(moment(0))] {
+            let error = store.history(from).await.unwrap_err();
+            let is_typed = words.contains(&"SET");
+            is_foreign(
+                &error,
+                LEDGER,
+                if is_typed { says } else { "cannot be read" },
+            );
+        }
     }
+}
+
+#[tokio::test]
+async fn a_gap_in_the_chain_is_told_by_its_places_and_what_is_behind_it_is_read() {
+    let server = Redis::start();
+    let store = store(&url(&server));
+    let drafts = (1..=600).map(announced).collect();
+    won(&store, append(&Snapshot::default(), moment(1), drafts)).await;
+    // At the end of a page, and inside of one.
+    server.command(&["XDEL", LEDGER, "250-0", "251-0", "400-0"]);
+    for from in [History::FromSeq(1), History::Since(moment(0))] {
+        let error = store.history(from).await.unwrap_err();
+        is_foreign(&error, LEDGER, "missing are #250 to #251, #400, although");
+        assert!(error.to_string().contains("since #401 "), "{error}");
+    }
+    let error = store.history(History::FromSeq(400)).await.unwrap_err();
+    is_foreign(&error, LEDGER, "missing is #400,");
+    let rest = store.history(History::FromSeq(401)).await.unwrap();
+    assert_eq!(rest.len(), 200);
 }
 
 #[tokio::test]

@@ -71,12 +71,12 @@ async fn the_certificate_is_held_against_the_named_authority_and_the_right_name(
         (
             "127.0.0.1",
             authority.parameters(),
-            "is not for 127.0.0.1 but for localhost",
+            "is not for 127.0.0.1 but for localhost; name the server as its certificate does",
         ),
         (
             "localhost",
             other.parameters(),
-            "issued by no authority that is trusted here",
+            "issued by no authority that is trusted here; name the certificate of the authority",
         ),
         (
             "localhost",
@@ -112,7 +112,7 @@ async fn a_clients_own_certificate_is_shown_where_the_server_wants_one() {
     assert!(
         error
             .to_string()
-            .contains("it wants a client's certificate"),
+            .contains("it wants a client's certificate; name this runner's certificate and key"),
         "{error}"
     );
     let (certificate, key) = authority.certificate("runner.example");

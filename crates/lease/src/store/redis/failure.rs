@@ -1,112 +1,11 @@
-//! What a server's complaints mean for whoever wants to use the store, and what to do about them.
+//! What went wrong with a request, as the store's error.
 
 use std::time::Duration;
 
 use probes::redis::{RedisError, Refusal};
 
+use super::meaning;
 use crate::store::StoreError;
-
-/// Which kind of error a complaint is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Means {
-    /// Trying again may help.
-    Unreachable,
-    /// Somebody must let us.
-    Denied,
-    /// Somebody must set something up.
-    Local,
-}
-
-/// By the code of a complaint, what it means and the mend (<https://redis.io/docs/latest/develop/reference/errors/>).
-const KNOWN: [(&str, Means, &str); 19] = [
-    (
-        "READONLY",
-        Means::Unreachable,
-        "this is a replica: name the primary, or its sentinels (redis-sentinel://…)",
-    ),
-    (
-        "LOADING",
-        Means::Unreachable,
-        "the server has just started and reads its data",
-    ),
-    (
-        "MASTERDOWN",
-        Means::Unreachable,
-        "this is a replica that has lost its primary: name the primary, or its sentinels (redis-sentinel://…)",
-    ),
-    (
-        "OOM",
-        Means::Unreachable,
-        "the server's memory is full: raise maxmemory or remove other keys",
-    ),
-    (
-        "MISCONF",
-        Means::Unreachable,
-        "the server cannot save its data: free its disk, see its log",
-    ),
-    (
-        "NOREPLICAS",
-        Means::Unreachable,
-        "min-replicas-to-write is not met: mend the replicas",
-    ),
-    (
-        "BUSY",
-        Means::Unreachable,
-        "somebody's script holds the server up: end it by `SCRIPT KILL`",
-    ),
-    (
-        "UNKILLABLE",
-        Means::Unreachable,
-        "somebody's script holds the server up and cannot be killed: restart the server",
-    ),
-    (
-        "CLUSTERDOWN",
-        Means::Unreachable,
-        "the cluster is not whole: see `CLUSTER INFO`",
-    ),
-    (
-        "TRYAGAIN",
-        Means::Unreachable,
-        "the cluster is moving the slot",
-    ),
-    ("ASK", Means::Unreachable, "the cluster is moving the slot"),
-    (
-        "MOVED",
-        Means::Unreachable,
-        "the cluster's nodes do not agree who has the slot: see `CLUSTER NODES`",
-    ),
-    (
-        "CROSSSLOT",
-        Means::Local,
-        "what stands before the server spreads the keys of one hash tag over several servers",
-    ),
-    (
-        "NOAUTH",
-        Means::Denied,
-        "give a user and a password in the address",
-    ),
-    (
-        "WRONGPASS",
-        Means::Denied,
-        "mend user and password in the address; a password is percent-encoded",
-    ),
-    (
-        "NOPERM",
-        Means::Denied,
-        "give the user what the store needs: `~baton:* resetchannels &baton:* +hmget +hset +hlen +xadd +xrange +xrevrange +publish +subscribe +ping +eval +evalsha +select +info`",
-    ),
-    (
-        "DENIED",
-        Means::Denied,
-        "the server takes nobody from outside without a password: set one",
-    ),
-    ("EXECABORT", Means::Unreachable, "try again"),
-    (
-        "NOPROTO",
-        Means::Local,
-        "the server is too old: Redis 6 is the oldest",
-    ),
-];
 
 /// What the server's `INFO` says that makes it of no use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,23 +36,9 @@ impl Failure {
         }
     }
 
-    /// The code of the server's complaint. Where a script of ours is stopped before it says so itself, Redis 6 wraps the
-    /// complaint of the command in one of the script.
+    /// The code of the server's complaint.
     pub(super) fn code(&self) -> Option<&str> {
-        let refusal = self.refusal()?;
-        // The word of Redis 6 and 7.0 for it, of a command inside a script.
-        if refusal.message.contains("The user executing the script") {
-            return Some("NOPERM");
-        }
-        if refusal.code != "ERR" && !refusal.code.starts_with('@') {
-            return Some(&refusal.code);
-        }
-        let words = refusal.message.split_whitespace();
-        let known = |word: &str| KNOWN.iter().any(|(code, ..)| *code == word);
-        let inner = words
-            .map(|word| word.trim_matches(['-', ':']))
-            .find(|word| known(word));
-        Some(inner.unwrap_or(&refusal.code))
+        self.refusal().map(meaning::code)
     }
 
     /// Whether the next try should be made over a new connection, perhaps to another server.
@@ -200,46 +85,27 @@ impl Failure {
             }
             Failure::Connecting(error) | Failure::Asking(error) => error,
         };
-        let code = self.code();
-        let known = KNOWN.iter().find(|(known, ..)| Some(*known) == code);
-        match (known, error) {
-            (Some((_, means, mend)), error) => {
-                let detail = format!("{}; {mend}", error.seen());
-                means.error(place, detail)
+        let (means, mend) = match error.refusal() {
+            Some(refusal) => meaning::of_refusal(refusal),
+            None => {
+                let (means, mend) = meaning::of_error(error);
+                (means, mend.map(str::to_owned))
             }
-            // Files and settings of this host.
-            (
-                None,
-                RedisError::Trust(_) | RedisError::File { .. } | RedisError::TlsSettings { .. },
-            ) => Means::Local.error(place, error.seen()),
-            (None, RedisError::Refused { refusal, .. }) => {
-                let means = match () {
-                    // Full, and hangs up: there may be room soon.
-                    () if refusal.message.contains("max number of clients") => Means::Unreachable,
-                    // Before Redis 6.
-                    () if refusal.is_wrong_password() => Means::Denied,
-                    () => Means::Local,
-                };
-                means.error(place, error.seen())
-            }
-            (None, error) => Means::Unreachable.error(place, error.seen()),
-        }
-    }
-}
-
-impl Means {
-    fn error(self, place: String, detail: String) -> StoreError {
-        match self {
-            Means::Unreachable => StoreError::Unreachable { place, detail },
-            Means::Denied => StoreError::Denied { place, detail },
-            Means::Local => StoreError::Local { place, detail },
-        }
+        };
+        let detail = match mend {
+            Some(mend) => format!("{}; {mend}", error.seen()),
+            None => error.seen(),
+        };
+        means.error(place, detail)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::meaning::{KNOWN, Means},
+        *,
+    };
 
     fn refused(code: &str, message: &str) -> Failure {
         Failure::Asking(RedisError::Refused {

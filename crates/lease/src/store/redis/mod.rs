@@ -16,6 +16,7 @@
 mod failure;
 mod history;
 mod layout;
+mod meaning;
 mod pool;
 mod server;
 mod watch;
@@ -49,7 +50,7 @@ pub use server::{RedisServer, RedisServerError};
 const SCRIPT: &str = include_str!("swap.lua");
 
 /// The name of [`SCRIPT`] for a server that has it: its SHA-1.
-const SCRIPT_NAME: &str = "4c952afd79ddb8a92474321f0ffcdf444a7781d3";
+const SCRIPT_NAME: &str = "cad273a04d550a5868d4ba07ff307cfc01f0eefa";
 
 /// Where and how a Redis store is opened.
 #[derive(Clone, Debug)]
@@ -113,9 +114,11 @@ impl RedisStore {
             answer => answer,
         };
         let answer = answer.map_err(|failure| match failure.refusal() {
-            Some(refusal) if refusal.code == "WRONGTYPE" => self
-                .keys
-                .foreign_lease("a key of this lock has another type than baton's"),
+            Some(refusal) if refusal.code == "WRONGTYPE" => match refusal.message.get(..1) {
+                // XREVRANGE, XADD: the script says which command was refused.
+                Some("X") => self.keys.no_stream(),
+                _ => self.keys.no_hash(),
+            },
             // An entry was removed from the end of the stream, which keeps its place taken.
             Some(refusal) if refusal.message.contains("specified in XADD") => self
                 .keys
@@ -219,7 +222,7 @@ impl Store for RedisStore {
             let deadline = Instant::now() + self.pool.request_timeout();
             let answer = self.pool.ask_by(&self.keys.read(), deadline).await;
             let answer: Value = answer.map_err(|failure| match failure.code() {
-                Some("WRONGTYPE") => self.keys.foreign_lease("it is no hash"),
+                Some("WRONGTYPE") => self.keys.no_hash(),
                 _ => self.pool.told(&failure),
             })?;
             self.keys.snapshot(&answer, &self.lock)
@@ -246,5 +249,15 @@ impl Store for RedisStore {
 
     fn place(&self) -> String {
         self.pool.place()
+    }
+
+    fn warning(&self) -> Option<String> {
+        self.pool.forgets().then(|| {
+            format!(
+                "{} keeps no append-only file (aof_enabled:0): when that server is restarted, lease and ledger are set back or \
+                 gone, and the fencing token with them. Set `appendonly yes` and `appendfsync always` there",
+                self.place()
+            )
+        })
     }
 }

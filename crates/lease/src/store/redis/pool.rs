@@ -45,6 +45,8 @@ struct State {
     era: u64,
     /// Where a node of a cluster has sent us: it has the slot.
     sent_to: Option<Settings>,
+    /// Whether the server that was connected to last keeps no append-only file.
+    forgets: bool,
 }
 
 /// A connection, and since when it stands.
@@ -176,6 +178,7 @@ impl Pool {
         let mut commands: Vec<Vec<&str>> = login.iter().map(|one| words(one)).collect();
         commands.push(vec!["INFO", "replication"]);
         commands.push(vec!["INFO", "memory"]);
+        commands.push(vec!["INFO", "persistence"]);
         commands.push(command.to_vec());
         let answers = session.pipeline(&commands).await.map_err(Failure::Asking)?;
         let mut asked = None;
@@ -185,9 +188,16 @@ impl Pool {
                     answer.map_err(Failure::Asking)?;
                 }
                 // Who may not ask for it goes on without.
-                Some(0 | 1) => {
-                    if let Some(unfit) = answer.ok().and_then(|info| unfit(info.text()?)) {
+                Some(0..=2) => {
+                    let answer = answer.ok();
+                    let Some(info) = answer.as_ref().and_then(Value::text) else {
+                        continue;
+                    };
+                    if let Some(unfit) = unfit(info) {
                         return Err(Failure::Unfit(unfit));
+                    }
+                    if let Some(kept) = told(info, "aof_enabled") {
+                        self.state().forgets = kept == "0";
                     }
                 }
                 Some(_) => asked = Some(answer.map_err(Failure::Asking)),
@@ -199,6 +209,11 @@ impl Pool {
         };
         let asked = asked.unwrap_or_else(|| Err(Failure::Asking(odd())));
         Ok((Taken { session, era }, asked))
+    }
+
+    /// Whether the server was seen to keep no append-only file.
+    pub(super) fn forgets(&self) -> bool {
+        self.state().forgets
     }
 
     fn take(&self) -> Option<Taken> {
@@ -256,13 +271,16 @@ fn words(command: &[String]) -> Vec<&str> {
     command.iter().map(String::as_str).collect()
 }
 
+/// What a server's `INFO` says under this name.
+fn told<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+        .map(str::trim)
+}
+
 /// What makes a server with this `INFO` no place for a lease.
 fn unfit(info: &str) -> Option<Unfit> {
-    let value = |name: &str| {
-        info.lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
-            .map(str::trim)
-    };
+    let value = |name| told(info, name);
     if value("role") == Some("slave") {
         return Some(Unfit::Replica);
     }

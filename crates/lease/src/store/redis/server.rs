@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use percent_encoding::percent_decode_str;
-use probes::redis::{Sentinels, Settings, SettingsError, TlsSettings};
+use probes::{
+    percent,
+    redis::{Sentinels, Settings, SettingsError, TlsSettings},
+};
 
 /// The port of a sentinel whose address names none.
 const SENTINEL_PORT: u16 = 26_379;
@@ -51,9 +53,15 @@ pub enum RedisServerError {
     /// Nobody knows this parameter.
     #[error("read the Redis URL: it has an unknown parameter `{0}`; known here are {1}")]
     Unknown(String, String),
-    /// What this parameter says is empty, not UTF-8, or said twice.
+    /// What this parameter says is empty, or said twice.
     #[error("read the Redis URL: its parameter `{0}` must be given once, and not empty")]
     Value(&'static str),
+    /// A user without a password: without one there is no login, and the server would take us for somebody else.
+    #[error(
+        "read the Redis URL: it names a user and no password, and without a password nobody is logged in; write both, as \
+         user:password@host, or neither (any password will do for a user that has none)"
+    )]
+    NoPassword,
     /// A certificate without its key, a key without its certificate, or a password's user without the password.
     #[error("read the Redis URL: its parameter `{0}` is of no use without `{1}`")]
     Half(&'static str, &'static str),
@@ -80,12 +88,11 @@ impl Parameters {
                     },
                 ));
             };
-            let value = percent_decode_str(value)
-                .decode_utf8()
-                .ok()
-                .filter(|value| !value.is_empty() && read.get(name).is_none())
-                .ok_or(RedisServerError::Value(name))?;
-            read.0.push((name, value.into_owned()));
+            let value = percent::decoded(value).ok_or(SettingsError::Encoding)?;
+            if value.is_empty() || read.get(name).is_some() {
+                return Err(RedisServerError::Value(name));
+            }
+            read.0.push((name, value));
         }
         Ok(read)
     }
@@ -138,6 +145,7 @@ impl RedisServer {
                 let mut settings: Settings = format!("{scheme}://{address}").parse()?;
                 let is_tls = scheme == "rediss";
                 let known: &[&str] = if is_tls { &TLS } else { &[] };
+                with_password(&settings)?;
                 settings.tls = Parameters::read(query, known)?.tls()?;
                 Ok(RedisServer(Kind::Server(Box::new(settings))))
             }
@@ -172,13 +180,23 @@ impl RedisServer {
     }
 }
 
+fn with_password(settings: &Settings) -> Result<(), RedisServerError> {
+    match (&settings.user, &settings.password) {
+        (Some(_), None) => Err(RedisServerError::NoPassword),
+        _ => Ok(()),
+    }
+}
+
 fn sentinels(scheme: &str, address: &str, query: &str) -> Result<RedisServer, RedisServerError> {
     let known: Vec<&'static str> = match scheme {
         "rediss" => SENTINELS.into_iter().chain(TLS).collect(),
         _ => SENTINELS.to_vec(),
     };
     let parameters = Parameters::read(query, &known)?;
-    let wrong = |_| RedisServerError::Sentinels;
+    let wrong = |error| match error {
+        SettingsError::Form => RedisServerError::Sentinels,
+        named => named.into(),
+    };
     let (authority, database) = address.split_once('/').unwrap_or((address, ""));
     let (login, hosts) = match authority.rsplit_once('@') {
         Some((login, hosts)) => (format!("{login}@"), hosts),
@@ -187,6 +205,7 @@ fn sentinels(scheme: &str, address: &str, query: &str) -> Result<RedisServer, Re
     let mut master: Settings = format!("{scheme}://{login}{UNKNOWN}/{database}")
         .parse()
         .map_err(wrong)?;
+    with_password(&master)?;
     master.tls = parameters.tls()?;
     let (user, password) = (
         parameters.get("sentinel-user"),
@@ -318,6 +337,26 @@ mod tests {
             (
                 "redis-sentinel://h?sentinelMasterId=m&sentinel-user=canary",
                 "without `sentinel-password`",
+            ),
+            ("redis://u:canary%zz@h", "`%` that encodes nothing"),
+            (
+                "rediss://u:canary@h?ca-file=/canary%zz",
+                "`%` that encodes nothing",
+            ),
+            (
+                "redis-sentinel://u:canary%@h?sentinelMasterId=m",
+                "`%` that encodes nothing",
+            ),
+            ("redis://u:canary@h:0", "from 1 to 65535"),
+            (
+                "redis-sentinel://u:canary@h,i:0?sentinelMasterId=m",
+                "from 1 to 65535",
+            ),
+            ("redis://canary@h", "a user and no password"),
+            ("redis://canary:@h", "a user and no password"),
+            (
+                "redis-sentinel://canary@h?sentinelMasterId=m",
+                "a user and no password",
             ),
             ("http://u:canary@h", "read the Redis URL"),
             ("canary", "read the Redis URL"),

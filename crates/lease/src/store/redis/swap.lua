@@ -11,19 +11,24 @@ local hash, stream = KEYS[1], KEYS[2]
 local channel, nonce, writes_lease = ARGV[1], ARGV[2], ARGV[3] == '1'
 local first, entries = tonumber(ARGV[8]), #ARGV - 8
 
--- As errors of commands, and not as errors of scripts, which Redis 6 and 7 word differently.
+-- As the error of a command, and not of a script, which Redis 6 and 7 word differently; with the command's name, which the
+-- server's own words leave out.
+local function refused(answer, command)
+  return { err = (string.gsub(answer.err, '^%-?(%u+) ', '%1 ' .. command .. ': ', 1)) }
+end
+
 local held = redis.pcall('HMGET', hash, 'layout', 'lease', 'ledger')
-if held.err then return held end
+if held.err then return refused(held, 'HMGET') end
 if not held[1] then
   local fields = redis.pcall('HLEN', hash)
-  if type(fields) == 'table' then return fields end
+  if type(fields) == 'table' then return refused(fields, 'HLEN') end
   if fields > 0 then return 'foreign' end
 elseif held[1] ~= '1' then
   return 'newer'
 end
 if not held[2] or not held[3] then
   local parts = redis.pcall('HMGET', hash, 'record', 'tip')
-  if parts.err then return parts end
+  if parts.err then return refused(parts, 'HMGET') end
   if (parts[1] and not held[2]) or (parts[2] and not held[3]) then return 'foreign' end
 end
 local lease, ledger = held[2] or '', held[3] or ''
@@ -34,7 +39,7 @@ if entries > 0 and ledger ~= ARGV[6] then return 'lost' end
 
 if entries > 0 then
   local last = redis.pcall('XREVRANGE', stream, '+', '-', 'COUNT', 1)
-  if last.err then return last end
+  if last.err then return refused(last, 'XREVRANGE') end
   if last[1] and tonumber(string.match(last[1][1], '^%d+')) >= first then return 'ahead' end
 end
 
@@ -43,12 +48,12 @@ if writes_lease then lease = nonce end
 if entries > 0 then ledger = nonce end
 -- Nobody hears of it before the script has ended.
 local told = redis.pcall('PUBLISH', channel, lease .. ' ' .. ledger)
-if type(told) == 'table' then return told end
+if type(told) == 'table' then return refused(told, 'PUBLISH') end
 local marked = redis.pcall('HSET', hash, 'layout', '1')
-if type(marked) == 'table' then return marked end
+if type(marked) == 'table' then return refused(marked, 'HSET') end
 for i = 1, entries do
   local added = redis.pcall('XADD', stream, id(first + i - 1), 'entry', ARGV[8 + i])
-  if type(added) == 'table' and added.err then return added end
+  if type(added) == 'table' and added.err then return refused(added, 'XADD') end
 end
 if writes_lease then redis.call('HSET', hash, 'record', ARGV[5], 'lease', nonce) end
 if entries > 0 then redis.call('HSET', hash, 'tip', ARGV[7], 'ledger', nonce) end
