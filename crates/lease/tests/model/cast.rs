@@ -102,12 +102,14 @@ impl Scenario {
             cast: Vec::new(),
             reads: vec![Fate::Fast],
             swaps: vec![Fate::Fast],
+            tells: Vec::new(),
             strikes: Vec::new(),
             faults: 0,
             slow: 0,
             slowest: 2_000,
             orders: false,
             timed: true,
+            guarded: false,
             calm: None,
             sights: Vec::new(),
         }
@@ -167,13 +169,14 @@ impl Scenario {
     }
 
     /// The same world with everything that can go wrong, two of it on one path. A world of more faults is about how many
-    /// they are, and stays; one without any is about slow requests, and has one more.
+    /// they are, and stays, and so does one that forgets, since every of its ends is long; one without any is about slow
+    /// requests, and has one more.
     pub(crate) fn wide(mut self) -> Self {
         if self.faults == 0 {
             self.slow += 1;
             return self;
         }
-        if self.faults > 2 {
+        if self.faults > 2 || self.can_forget() {
             return self;
         }
         self.faults = 2;

@@ -83,6 +83,11 @@ impl Model for Scenario {
                 "no healthy holder is killed, followed or called abandoned"
             ),
             never!(Rule::Truth, "what a process says at its end is so"),
+            never!(Rule::Seen, "who has seen a token goes back to no older one"),
+            never!(
+                Rule::Barred,
+                "nobody claims who is unfit, in another's name, or after its run has deployed"
+            ),
             Property::always(
                 "every deployment ends or is held",
                 |scenario: &Scenario, world: &World| {
@@ -91,7 +96,7 @@ impl Model for Scenario {
                 },
             ),
             Property::always(
-                "nothing is disturbed",
+                "what is promised of this world besides",
                 |scenario: &Scenario, world: &World| scenario.calm.is_none_or(|holds| holds(world)),
             ),
         ];

@@ -1,10 +1,16 @@
 //! What may strike a process, and when.
 
-use lease::protocol::Input;
+use std::sync::Arc;
+
+use lease::{
+    protocol::{Command, Input},
+    store::{Snapshot, Version},
+};
+use ledger::{Draft, Event, PreflightResult, Timestamp};
 
 use crate::{
     host::{Life, Wire},
-    scenario::{Scenario, Strike},
+    scenario::{Forgotten, Scenario, Strike},
     world::{Mail, World},
 };
 
@@ -49,9 +55,98 @@ impl World {
                         .map(|who| (*strike, who))
                         .take(1),
                 ),
+                Strike::Tell => found.extend(
+                    (0..self.hosts.len())
+                        .filter(|who| self.hosts[*who].watches())
+                        .map(|who| (*strike, who)),
+                ),
+                Strike::SetBack(what) => {
+                    found.extend(self.forgettable(*what).map(|_| (*strike, 0)));
+                }
+                Strike::Stick(_) => found.extend(
+                    stirred
+                        .filter(|who| self.may_stick(*who))
+                        .map(|who| (*strike, who)),
+                ),
+                Strike::Preflight { fit } => found.extend(
+                    (0..self.hosts.len())
+                        .filter(|who| self.may_be_found(scenario, *who, *fit))
+                        .map(|who| (*strike, who)),
+                ),
             }
         }
         found
+    }
+
+    /// What the store may be set back to, once.
+    fn forgettable(&self, what: Forgotten) -> Option<Arc<Snapshot>> {
+        let back = match what {
+            Forgotten::NewestWrite => &self.before,
+            Forgotten::NewestClaim => &self.copy,
+        };
+        back.clone().filter(|_| !self.judge.set_back)
+    }
+
+    fn may_stick(&self, who: usize) -> bool {
+        let tree = self.hosts[who].tree.as_ref();
+        tree.is_some_and(|t| t.sticks.is_none() && t.command != Command::Gates)
+    }
+
+    /// Whether a preflight of this leg can come to this, and that be news.
+    fn may_be_found(&self, scenario: &Scenario, who: usize, fit: bool) -> bool {
+        let Some(config) = scenario.candidate(who) else {
+            return false;
+        };
+        let state = self.store.tip.deployment(&config.deployment.id);
+        let lives = matches!(self.hosts[who].life, Life::Begins(_) | Life::Runs);
+        lives
+            && state.is_none_or(|s| !s.finished())
+            && state.is_some_and(|s| s.unfit(config.me.candidate)) == fit
+    }
+
+    /// The step before this leg's adds what it found to the ledger, whatever the lease does meanwhile.
+    fn preflight(&mut self, scenario: &Scenario, who: usize, fit: bool) {
+        let Some(config) = scenario.candidate(who) else {
+            return;
+        };
+        let tip = &self.store.tip;
+        let announced = tip
+            .deployment(&config.deployment.id)
+            .is_some_and(|s| s.announced.contains_key(&config.me.candidate));
+        let announces = Event::Announced {
+            candidates: config.candidates,
+            instance: config.instance.clone(),
+        };
+        let found = Event::Preflight {
+            result: if fit {
+                PreflightResult::Pass
+            } else {
+                PreflightResult::Fail
+            },
+            failed: Vec::new(),
+        };
+        let drafts = (!announced)
+            .then_some(announces)
+            .into_iter()
+            .chain([found])
+            .map(|event| Draft {
+                deployment: config.deployment.clone(),
+                by: Some(config.me.clone()),
+                token: 0,
+                event,
+            })
+            .collect();
+        let nonce = format!("{who}.{fit}.{:?}", self.store.version.ledger);
+        let (_, tip) = tip.extend(&nonce, Timestamp(0), drafts);
+        let next = Snapshot {
+            record: self.store.record.clone(),
+            tip,
+            version: Version {
+                lease: self.store.version.lease.clone(),
+                ledger: Some(nonce),
+            },
+        };
+        self.change(scenario, who, next);
     }
 
     fn may_be_signalled(&self, who: usize) -> bool {
@@ -63,7 +158,10 @@ impl World {
         self.say(|| format!("FAULT {strike:?} of {}", scenario.label(who)));
         self.faults -= 1;
         let now = self.now;
-        self.host_mut(who).touched = true;
+        // What the ledger says, and who is told of it, disturbs nobody's process.
+        if !matches!(strike, Strike::Tell | Strike::Preflight { .. }) {
+            self.host_mut(who).touched = true;
+        }
         match strike {
             Strike::Crash => self.crash(scenario, who),
             Strike::Freeze(time) => {
@@ -92,10 +190,28 @@ impl World {
             Strike::Person => {
                 self.host_mut(who).life = Life::Begins(now);
                 // Whoever holds the lease is about to lose it, as the person wants.
-                for other in 0..self.hosts.len() {
-                    self.host_mut(other).touched = true;
+                self.touch_all();
+            }
+            Strike::Tell => self.step(scenario, who, &|| Input::Changed),
+            Strike::SetBack(what) => {
+                if let Some(back) = self.forgettable(what) {
+                    self.before = Some(std::mem::replace(&mut self.store, back));
+                    self.judge.set_back = true;
+                    self.touch_all();
                 }
             }
+            Strike::Stick(time) => {
+                if let Some(tree) = &mut self.host_mut(who).tree {
+                    tree.sticks = Some(time);
+                }
+            }
+            Strike::Preflight { fit } => self.preflight(scenario, who, fit),
+        }
+    }
+
+    fn touch_all(&mut self) {
+        for who in 0..self.hosts.len() {
+            self.host_mut(who).touched = true;
         }
     }
 

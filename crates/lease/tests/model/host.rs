@@ -3,9 +3,13 @@
 use std::hash::{Hash, Hasher};
 
 use lease::protocol::{Candidate, Command, Conclusion, Effect, Input, Now, Person, Watcher};
+use lease::store::Snapshot;
 use ledger::{AttemptOutcome, Timestamp};
 
-use crate::clock::{Clock, Millis, Relative};
+use crate::{
+    clock::{Clock, Millis, Relative},
+    scenario::Scenario,
+};
 
 /// Which machine of the protocol runs.
 #[derive(Clone, Debug, Hash)]
@@ -38,6 +42,15 @@ pub(crate) struct Tree {
     pub(crate) outcome: AttemptOutcome,
     /// When it is dead, where it was killed.
     pub(crate) dead: Option<Millis>,
+    /// It will not die when it should, for so long.
+    pub(crate) sticks: Option<Millis>,
+    /// It should be dead, and is not.
+    pub(crate) stuck: bool,
+}
+
+impl Tree {
+    /// What lives until then lives for ever.
+    pub(crate) const NEVER: Millis = 2 * Scenario::HORIZON;
 }
 
 /// What a host cannot do for a while.
@@ -77,6 +90,27 @@ impl Host {
 
     pub(crate) fn is_candidate(&self) -> bool {
         matches!(self.actor, Actor::Candidate(_))
+    }
+
+    /// Whether it asks the store to be told of changes.
+    pub(crate) fn watches(&self) -> bool {
+        self.runs()
+            && match &self.actor {
+                Actor::Candidate(actor) => actor.waits_for_others() && actor.seen().is_some(),
+                Actor::Watcher(actor) => actor.seen().is_some(),
+                Actor::Person(_) => false,
+            }
+    }
+
+    /// The largest token that it has seen.
+    pub(crate) fn newest_seen(&self) -> u64 {
+        let seen = match &self.actor {
+            Actor::Candidate(actor) => actor.seen(),
+            Actor::Watcher(actor) => actor.seen(),
+            Actor::Person(_) => None,
+        };
+        let token = |s: &Snapshot| s.record.as_ref().map_or(0, |r| r.token).max(s.tip.token);
+        seen.map_or(0, token)
     }
 
     /// When the process wants to be woken, in true time.
@@ -129,9 +163,13 @@ impl Host {
         }
         (self.touched, self.signalled, self.judges).hash(state);
         if let Some(tree) = &self.tree {
-            let soon = |at: Millis| at.saturating_sub(now);
+            let soon = |at: Millis| match at {
+                Tree::NEVER => at,
+                at => at.saturating_sub(now),
+            };
             (tree.token, tree.command as u8, tree.outcome as u8).hash(state);
             (soon(tree.ends), tree.dead.map(soon), soon(self.deadline)).hash(state);
+            (tree.sticks, tree.stuck).hash(state);
         }
     }
 }

@@ -2,13 +2,14 @@
 
 use lease::{
     Phase, Record,
-    protocol::{Command, Conclusion},
+    protocol::{Command, Conclusion, Effect, Rerun},
     store::Write,
 };
-use ledger::{Entry, Event, FailureReason, Outcome, TakeoverReason};
+use ledger::{DeploymentState, Entry, Event, FailureReason, Outcome, TakeoverReason};
 
 use crate::{
-    host::{Host, Life},
+    guard::Target,
+    host::{Host, Life, Tree},
     scenario::{Part, Scenario},
     world::World,
 };
@@ -26,6 +27,8 @@ pub(crate) enum Rule {
     Healthy,
     Truth,
     Ends,
+    Seen,
+    Barred,
 }
 
 /// What is known of the past, as far as a promise is about it.
@@ -38,6 +41,10 @@ pub(crate) struct Judge {
     largest: u64,
     /// The newest token that a guarded target admitted, and the place of its claim among `owners`.
     admitted: Option<(u64, usize)>,
+    /// The store has forgotten what it had acknowledged: no promise that rests on it holds any more.
+    pub(crate) set_back: bool,
+    /// What the target's guard remembers, and what the target has seen.
+    pub(crate) target: Target,
 }
 
 impl Judge {
@@ -48,12 +55,13 @@ impl Judge {
 
 impl World {
     /// A write is about to take effect.
-    pub(crate) fn judge_write(&mut self, scenario: &Scenario, write: &Write) {
+    pub(crate) fn judge_write(&mut self, scenario: &Scenario, who: usize, write: &Write) {
         for entry in &write.entries {
             self.judge_entry(scenario, entry);
         }
         if let Some(record) = &write.record {
             self.judge_record(record);
+            self.judge_claim(scenario, who, record);
         }
     }
 
@@ -61,7 +69,8 @@ impl World {
         let stands = self.store.record.as_ref().map(|r| (r.token, r.phase));
         let token = record.token;
         let held = stands.map_or(0, |(token, _)| token);
-        if token < held || (token != held && token <= self.judge.largest) {
+        let goes_back = token != held && token <= self.judge.largest;
+        if token < held || (goes_back && !self.judge.set_back) {
             self.judge.broken(Rule::TokensGrow);
         }
         self.judge.largest = self.judge.largest.max(token);
@@ -69,14 +78,53 @@ impl World {
             let owner = (token, record.deployment.id.clone(), record.holder.candidate);
             let known = self.judge.owners.iter().find(|(t, ..)| *t == token);
             match known {
-                Some(known) if *known != owner => self.judge.broken(Rule::OneOwner),
-                Some(_) => {}
-                None => self.judge.owners.push(owner),
+                Some(known) if *known != owner && !self.judge.set_back => {
+                    self.judge.broken(Rule::OneOwner);
+                }
+                _ if self.judge.owners.contains(&owner) => {}
+                _ => self.judge.owners.push(owner),
             }
         }
         // An end is an end: nothing more is written under its token.
         if stands.is_some_and(|(t, phase)| t == token && phase.is_terminal()) {
             self.judge.broken(Rule::OneEnd);
+        }
+    }
+
+    /// A write of `who` is about to take effect that may be a claim: nobody claims who is barred by what stands there.
+    fn judge_claim(&mut self, scenario: &Scenario, who: usize, record: &Record) {
+        let stands = self.store.record.as_ref();
+        let claims = matches!(record.phase, Phase::Deploying | Phase::Deployed)
+            && stands.is_none_or(|r| r.token < record.token)
+            // Who takes back what it has failed at runs nothing but `on-failure`.
+            && stands.is_none_or(|r| r.holder != record.holder);
+        let Some(config) = scenario.candidate(who).filter(|_| claims) else {
+            return;
+        };
+        let tip = &self.store.tip;
+        let state = tip.deployment(&record.deployment.id);
+        let own = state.and_then(|s| s.announced.get(&config.me.candidate));
+        let unfit = own.is_some_and(|c| c.unfit);
+        let foreign = own.is_none_or(|c| c.instance != config.instance);
+        let done = |s: &DeploymentState| s.outcome == Some(Outcome::Succeeded);
+        let again = matches!(config.rerun, Rerun::Partial | Rerun::Alone)
+            && !state.is_some_and(|s| s.claimed)
+            && tip.earlier_attempt(&config.deployment).is_some_and(done);
+        if unfit || foreign || again {
+            self.judge.broken(Rule::Barred);
+        }
+    }
+
+    /// Whoever has seen a token takes no older one for what stands, and writes and runs nothing under one.
+    pub(crate) fn judge_step(&mut self, who: usize, before: &Host, effects: &[Effect]) {
+        let seen = self.hosts[who].newest_seen();
+        let older = |effect: &Effect| match effect {
+            Effect::Send(write) => write.record.as_ref().is_some_and(|r| r.token < seen),
+            Effect::Start { token, .. } => *token < seen,
+            _ => false,
+        };
+        if seen < before.newest_seen() || effects.iter().any(older) {
+            self.judge.broken(Rule::Seen);
         }
     }
 
@@ -149,15 +197,22 @@ impl World {
         if !scenario.timed {
             return;
         }
+        let fresh = self.hosts[who].deadline > self.now;
+        if !fresh {
+            self.judge.broken(Rule::FreshLease);
+        }
+        if self.judge.set_back {
+            return;
+        }
         // Judging changes nothing: a process that stood still may find out late that another judges too.
         let deploys = |h: &&std::sync::Arc<Host>| {
-            h.tree.as_ref().is_some_and(|t| t.command != Command::Gates)
+            // What withstands its watchdog past the deadline is beyond every promise but the guard's.
+            let counts =
+                |t: &Tree| t.command != Command::Gates && (!t.stuck || h.deadline > self.now);
+            h.tree.as_ref().is_some_and(counts)
         };
         if command != Command::Gates && self.hosts.iter().any(|h| deploys(&h)) {
             self.judge.broken(Rule::Alone);
-        }
-        if self.hosts[who].deadline <= self.now {
-            self.judge.broken(Rule::FreshLease);
         }
         let over = self.store.tip.deployment(&config.deployment.id);
         if over.is_some_and(|s| s.outcome.is_some()) {
@@ -168,6 +223,10 @@ impl World {
     /// A tree that lives may act on its target at any moment. The target's guard takes a token that is as new as the
     /// newest it has taken. Once a later claim's has acted, no earlier claim's gets past it.
     pub(crate) fn judge_targets(&mut self, scenario: &Scenario) {
+        // Where a token was given twice, the order of the claims is no order of tokens.
+        if self.judge.set_back {
+            return;
+        }
         let claim = |token: u64, who: usize| {
             let config = scenario.candidate(who)?;
             let me = (token, config.deployment.id.clone(), config.me.candidate);
@@ -208,21 +267,33 @@ impl World {
             Conclusion::Judged(verdict) if verdict.outcome != Outcome::Held => {
                 outcome(&verdict.deployment) == Some(verdict.outcome)
             }
-            Conclusion::NumberTaken { .. } => false,
+            Conclusion::NumberTaken { .. } => self.is_a_second(scenario, who),
+            Conclusion::Held { .. } => self.is_held(scenario.id(who)) || own.is_some(),
             _ => true,
         };
         // A tree that outlives its process is one that nobody ends.
-        let orphan = self.hosts[who].tree.is_some();
-        if scenario.timed && (!is_so || orphan) {
+        let orphan = self.hosts[who].tree.as_ref().is_some_and(|t| !t.stuck);
+        if scenario.timed && !self.judge.set_back && (!is_so || orphan) {
             self.judge.broken(Rule::Truth);
         }
+    }
+
+    /// Whether another process is the same candidate.
+    fn is_a_second(&self, scenario: &Scenario, who: usize) -> bool {
+        let same = |other: &usize| {
+            let number = |who: usize| scenario.candidate(who).map(|c| c.me.candidate);
+            *other != who
+                && scenario.id(*other) == scenario.id(who)
+                && number(*other) == number(who)
+        };
+        (0..self.hosts.len()).any(|other| same(&other))
     }
 
     /// Whether nothing more can happen.
     pub(crate) fn is_over(&self) -> bool {
         let idle = |host: &Host| {
             matches!(host.life, Life::Dormant | Life::Crashed | Life::Over(_))
-                && host.tree.is_none()
+                && host.tree.as_ref().is_none_or(|t| t.ends == Tree::NEVER)
         };
         self.mail.is_empty() && self.undecided.is_empty() && self.hosts.iter().all(|h| idle(h))
     }
@@ -231,7 +302,7 @@ impl World {
     pub(crate) fn ended_well(&self, scenario: &Scenario) -> bool {
         (0..self.hosts.len()).all(|who| {
             let id = scenario.id(who);
-            self.has_ended(id) || !self.was_there(scenario, who)
+            self.has_ended(id) || self.judge.set_back || !self.was_there(scenario, who)
         })
     }
 
@@ -263,6 +334,8 @@ impl World {
                         } | Conclusion::RollingBack { .. }
                             | Conclusion::HandedOver { .. }
                             | Conclusion::AlreadyDeployed { .. }
+                            | Conclusion::NumberTaken { .. }
+                            | Conclusion::Unfit
                     )
             }
             Part::Person(_) => false,

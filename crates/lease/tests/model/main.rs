@@ -7,7 +7,7 @@
 //!
 //! With `BATON_MODEL_WIDE` set everything that the model knows may go wrong in every world, two of it on one path
 //! (`make model`); without it what is worst. Each world says how many states are to be seen at least, about nine tenths
-//! of what there are: together over two million.
+//! of what there are: together nearly three million.
 #![allow(clippy::unwrap_used, reason = "a test ends with a panic")]
 
 mod calm;
@@ -17,12 +17,18 @@ mod clock;
 mod explore;
 mod faults;
 mod gates;
+mod guard;
 mod guarded;
 mod host;
 mod judge;
+mod preflights;
 mod queue;
 mod requests;
+mod reruns;
 mod scenario;
+mod set_back;
+mod stuck;
 mod takeovers;
+mod told;
 mod trees;
 mod world;

@@ -10,7 +10,7 @@ use ledger::Event;
 
 use crate::{
     host::Wire,
-    scenario::{Fate, Scenario, millis},
+    scenario::{Fate, Forgotten, Scenario, millis},
     world::{Answer, Mail, World},
 };
 
@@ -19,6 +19,8 @@ use crate::{
 pub(crate) enum Request {
     Read,
     Swap(Arc<Write>),
+    /// To be told of the change that has just taken effect.
+    Tell,
 }
 
 impl World {
@@ -36,11 +38,12 @@ impl World {
         let all = match request {
             Request::Read => &scenario.reads,
             Request::Swap(_) => &scenario.swaps,
+            Request::Tell => &scenario.tells,
         };
         let possible = |fate: &&Fate| match fate {
             Fate::Fast => true,
             Fate::ArrivesSlowly | Fate::ReturnsSlowly => self.slow > 0,
-            Fate::LostBefore | Fate::LostAfter | Fate::Late(_) => self.faults > 0,
+            Fate::LostBefore | Fate::LostAfter | Fate::Late(_) | Fate::Twice(_) => self.faults > 0,
             Fate::Stale | Fate::TornLedger | Fate::TornLease => {
                 self.faults > 0 && self.before.is_some()
             }
@@ -55,6 +58,7 @@ impl World {
         }
         if self.faults == 0 {
             self.before = None;
+            self.copy = None;
             self.stirred = None;
         }
     }
@@ -66,11 +70,12 @@ impl World {
             Some((_, Wire::NothingArrives)) => Fate::LostBefore,
             Some((_, Wire::NothingReturns)) => Fate::LostAfter,
             None => {
-                self.pay(who, fate);
+                self.pay(who, &request, fate);
                 fate
             }
         };
         match request {
+            Request::Tell => self.tell(scenario, who, fate),
             Request::Read => self.read(scenario, who, fate),
             Request::Swap(write) => {
                 self.say(|| {
@@ -85,13 +90,16 @@ impl World {
         }
     }
 
-    fn pay(&mut self, who: usize, fate: Fate) {
+    fn pay(&mut self, who: usize, request: &Request, fate: Fate) {
         match fate {
             Fate::Fast => {}
             Fate::ArrivesSlowly | Fate::ReturnsSlowly => self.slow -= 1,
             _ => {
                 self.faults -= 1;
-                self.host_mut(who).touched = true;
+                // Who is not told of a change looks by itself: that excuses nothing.
+                if !matches!(request, Request::Tell) {
+                    self.host_mut(who).touched = true;
+                }
             }
         }
     }
@@ -111,7 +119,7 @@ impl World {
             Fate::Stale => (soon, Mail::Shows(who, before)),
             Fate::TornLedger => (soon, Mail::Shows(who, torn(&stands, &before))),
             Fate::TornLease => (soon, Mail::Shows(who, torn(&before, &stands))),
-            Fate::LostBefore | Fate::LostAfter | Fate::Late(_) => {
+            Fate::LostBefore | Fate::LostAfter | Fate::Late(_) | Fate::Twice(_) => {
                 let timeout = millis(scenario.timing.request_timeout);
                 (now + timeout, Mail::ShowsNothing(who))
             }
@@ -138,7 +146,12 @@ impl World {
                 self.post(given_up, unknown);
                 self.post(now + after, Mail::SwapArrives(who, write, None));
             }
-            Fate::Fast | Fate::ReturnsSlowly | Fate::Stale | Fate::TornLedger | Fate::TornLease => {
+            Fate::Fast
+            | Fate::ReturnsSlowly
+            | Fate::Stale
+            | Fate::TornLedger
+            | Fate::TornLease
+            | Fate::Twice(_) => {
                 let answer = self.swap(scenario, who, &write);
                 let took = if fate == Fate::ReturnsSlowly {
                     scenario.slowest
@@ -146,6 +159,42 @@ impl World {
                     Scenario::SOON
                 };
                 self.post(now + took, Mail::Swapped(who, write, answer));
+            }
+        }
+    }
+
+    /// The news of a change, from the moment of the change.
+    fn tell(&mut self, scenario: &Scenario, who: usize, fate: Fate) {
+        if fate != Fate::Fast {
+            self.say(|| format!("    news for {}: {fate:?}", scenario.label(who)));
+        }
+        let soon = self.now + Scenario::SOON / 2;
+        match fate {
+            Fate::LostBefore | Fate::LostAfter => {}
+            Fate::Late(after) => self.post(self.now + after, Mail::Told(who)),
+            Fate::Twice(after) => {
+                self.post(soon, Mail::Told(who));
+                self.post(soon + after, Mail::Told(who));
+            }
+            _ => self.post(soon, Mail::Told(who)),
+        }
+    }
+
+    /// The store is changed: by `who`, who needs no news of it.
+    pub(crate) fn change(&mut self, scenario: &Scenario, who: usize, next: Snapshot) {
+        let token = |s: &Snapshot| s.record.as_ref().map_or(0, |r| r.token);
+        let claimed = token(&next) > token(&self.store);
+        let before = std::mem::replace(&mut self.store, Arc::new(next));
+        if claimed && scenario.forgets(Forgotten::NewestClaim) {
+            self.copy = Some(Arc::clone(&before));
+        }
+        self.before = Some(before);
+        if scenario.tells.is_empty() {
+            return;
+        }
+        for other in (0..self.hosts.len()).filter(|other| *other != who) {
+            if self.hosts[other].watches() {
+                self.undecided.push((other, Request::Tell));
             }
         }
     }
@@ -165,7 +214,7 @@ impl World {
         if !fits {
             return Answer::Lost;
         }
-        self.judge_write(scenario, write);
+        self.judge_write(scenario, who, write);
         let record = write.record.clone().or_else(|| self.store.record.clone());
         let tip = if write.entries.is_empty() {
             self.store.tip.clone()
@@ -190,7 +239,7 @@ impl World {
             tip,
             version,
         };
-        self.before = Some(std::mem::replace(&mut self.store, Arc::new(next)));
+        self.change(scenario, who, next);
         Answer::Won
     }
 }

@@ -34,6 +34,8 @@ pub(crate) enum Fate {
     TornLedger,
     /// The other way round.
     TornLease,
+    /// News of a change that comes at once, and once more later.
+    Twice(Millis),
 }
 
 /// What can happen to a process or a person.
@@ -53,6 +55,23 @@ pub(crate) enum Strike {
     SignalAll,
     /// A dormant person begins.
     Person,
+    /// A process is told of a change, and there was none.
+    Tell,
+    /// The store forgets what it has acknowledged.
+    SetBack(Forgotten),
+    /// What the process runs will not die when it should, for so long.
+    Stick(Millis),
+    /// A preflight of the leg says whether it is fit.
+    Preflight { fit: bool },
+}
+
+/// What a store that is set back forgets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Forgotten {
+    /// The newest write: a replica took over that had not seen it.
+    NewestWrite,
+    /// Everything from the newest claim on: it was restored from a copy.
+    NewestClaim,
 }
 
 /// What a member of the cast is told.
@@ -91,6 +110,8 @@ pub(crate) struct Scenario {
     pub(crate) cast: Vec<Member>,
     pub(crate) reads: Vec<Fate>,
     pub(crate) swaps: Vec<Fate>,
+    /// What may become of the news of a change; nothing where the store does not tell of changes.
+    pub(crate) tells: Vec<Fate>,
     pub(crate) strikes: Vec<Strike>,
     /// How many faults one path may hold.
     pub(crate) faults: u8,
@@ -103,7 +124,9 @@ pub(crate) struct Scenario {
     /// Watchdogs keep the deadline, and trees die within the kill time. Without it nothing of that is so, and only the
     /// target's guard is left.
     pub(crate) timed: bool,
-    /// What must hold besides, where nothing goes wrong.
+    /// What the command does goes through the target's guard, which refuses it.
+    pub(crate) guarded: bool,
+    /// What must hold besides, in what goes wrong here.
     pub(crate) calm: Option<fn(&World) -> bool>,
     /// What must be seen at least once.
     pub(crate) sights: Vec<Sight>,
@@ -137,6 +160,18 @@ impl Scenario {
             Part::Watcher(config) => format!("{}#verdict", config.deployment.id),
             Part::Person(_) => "person".to_owned(),
         }
+    }
+
+    /// Whether the store may be set back like this.
+    pub(crate) fn forgets(&self, what: Forgotten) -> bool {
+        self.strikes.contains(&Strike::SetBack(what))
+    }
+
+    /// Whether the store may be set back at all.
+    pub(crate) fn can_forget(&self) -> bool {
+        self.strikes
+            .iter()
+            .any(|strike| matches!(strike, Strike::SetBack(_)))
     }
 
     /// How long a killed tree lives on, at most.

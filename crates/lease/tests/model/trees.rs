@@ -49,9 +49,12 @@ impl World {
                 outcome
             },
             dead: None,
+            sticks: None,
+            stuck: false,
         };
         self.host_mut(who).tree = Some(tree);
         self.judge_targets(scenario);
+        self.act(scenario, who);
     }
 
     pub(crate) fn stop(&mut self, scenario: &Scenario, who: usize, now: bool) {
@@ -68,7 +71,7 @@ impl World {
         let host = self.host_mut(who);
         // A watchdog does not wait for a grace that began before its deadline.
         let latest = host.deadline.max(now) + scenario.kill();
-        if let Some(tree) = &mut host.tree {
+        if let Some(tree) = host.tree.as_mut().filter(|t| !t.stuck) {
             let dead = (now + within).min(latest);
             tree.dead = Some(tree.dead.map_or(dead, |sooner| sooner.min(dead)));
         }
@@ -76,6 +79,13 @@ impl World {
 
     /// The tree has come to its end, by itself or not.
     pub(crate) fn tree_over(&mut self, scenario: &Scenario, who: usize) {
+        if self.sticks(scenario, who) {
+            return;
+        }
+        let lives = self.hosts[who].tree.as_ref();
+        if lives.is_some_and(|tree| tree.ends <= self.now && !tree.stuck) {
+            self.act(scenario, who);
+        }
         let Some(tree) = self.host_mut(who).tree.take() else {
             return;
         };
@@ -103,6 +113,27 @@ impl World {
             Command::Deploy | Command::OnFailure => Mail::Ended(who, outcome),
         };
         self.post(self.now, mail);
+    }
+
+    /// Whether a tree that should be dead now withstands; its process is told so.
+    fn sticks(&mut self, scenario: &Scenario, who: usize) -> bool {
+        let now = self.now;
+        let tree = self.host_mut(who).tree.as_mut();
+        let Some(tree) = tree.filter(|tree| tree.sticks.is_some() && !tree.stuck) else {
+            return false;
+        };
+        let time = tree.sticks.unwrap_or_default();
+        if tree.dead.is_some_and(|dead| dead < tree.ends) {
+            tree.outcome = AttemptOutcome::Stopped;
+        }
+        tree.stuck = true;
+        tree.dead = None;
+        tree.ends = (now + time).min(Tree::NEVER);
+        self.say(|| format!("{}: its processes cannot be killed", scenario.label(who)));
+        self.step(scenario, who, &|| Input::Stuck {
+            detail: "pid 7".to_owned(),
+        });
+        true
     }
 
     pub(crate) fn crash(&mut self, scenario: &Scenario, who: usize) {

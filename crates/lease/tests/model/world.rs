@@ -13,7 +13,7 @@ use lease::{
 
 use crate::{
     clock::Millis,
-    host::{Actor, Host, Life},
+    host::{Actor, Host, Life, Tree},
     judge::{Judge, Rule},
     requests::{Request, nonce_of},
     scenario::{Part, Scenario},
@@ -28,6 +28,8 @@ pub(crate) enum Mail {
     ShowsNothing(usize),
     /// The answer to a send of a write.
     Swapped(usize, Arc<Write>, Answer),
+    /// The store says that something has changed.
+    Told(usize),
     /// A read arrives at the store.
     ReadArrives(usize),
     /// A write arrives at the store; whether somebody waits for the answer, and until when.
@@ -64,6 +66,8 @@ pub(crate) struct World {
     pub(crate) store: Arc<Snapshot>,
     /// What stood there before the last change, where a read may still show it.
     pub(crate) before: Option<Arc<Snapshot>>,
+    /// What stood there before the newest claim, where the store may be set back to it.
+    pub(crate) copy: Option<Arc<Snapshot>>,
     pub(crate) hosts: Vec<Arc<Host>>,
     pub(crate) mail: Vec<(Millis, Mail)>,
     /// Requests just sent, whose fate is to be chosen.
@@ -80,7 +84,7 @@ pub(crate) struct World {
 impl Hash for World {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.store.hash(state);
-        self.before.hash(state);
+        (&self.before, &self.copy).hash(state);
         for host in &self.hosts {
             host.hash_at(self.now, state);
         }
@@ -103,7 +107,10 @@ impl Hash for Mail {
         std::mem::discriminant(self).hash(state);
         match self {
             Mail::Shows(who, snapshot) => (who, snapshot).hash(state),
-            Mail::ShowsNothing(who) | Mail::ReadArrives(who) | Mail::Killed(who) => who.hash(state),
+            Mail::ShowsNothing(who)
+            | Mail::Told(who)
+            | Mail::ReadArrives(who)
+            | Mail::Killed(who) => who.hash(state),
             Mail::Swapped(who, write, answer) => (who, write, answer).hash(state),
             Mail::SwapArrives(who, write, waits) => (who, write, waits.is_some()).hash(state),
             Mail::Ended(who, outcome) => (who, *outcome as u8).hash(state),
@@ -155,6 +162,7 @@ impl World {
             now: 0,
             store: Arc::default(),
             before: None,
+            copy: None,
             hosts: scenario.cast.iter().map(host).map(Arc::new).collect(),
             mail: Vec::new(),
             undecided: Vec::new(),
@@ -208,8 +216,10 @@ impl World {
             }
             if let Some(tree) = &host.tree {
                 let over = tree.dead.unwrap_or(Millis::MAX).min(tree.ends);
-                consider(over, Next::TreeOver(who));
-                if scenario.timed && tree.dead.is_none() && !host.judges {
+                if over < Tree::NEVER {
+                    consider(over, Next::TreeOver(who));
+                }
+                if scenario.timed && tree.dead.is_none() && !tree.stuck && !host.judges {
                     consider(host.deadline, Next::Watchdog(who));
                 }
             }
@@ -249,6 +259,7 @@ impl World {
             Mail::ShowsNothing(who) => {
                 self.step(scenario, who, &|| Input::Read(Err(timed_out(scenario))));
             }
+            Mail::Told(who) => self.step(scenario, who, &|| Input::Changed),
             Mail::Swapped(who, write, answer) => {
                 self.say(|| format!("    {} hears: {answer:?}", scenario.label(who)));
                 self.step(scenario, who, &|| Input::Swapped {
@@ -304,6 +315,7 @@ impl World {
             self.hosts[who] = Arc::new(again);
         }
         self.stirred = Some(who);
+        self.judge_step(who, &before, &effects);
         for effect in effects {
             self.carry_out(scenario, who, effect);
         }
@@ -342,6 +354,7 @@ impl Mail {
         match self {
             Mail::Shows(who, _)
             | Mail::ShowsNothing(who)
+            | Mail::Told(who)
             | Mail::Swapped(who, ..)
             | Mail::Ended(who, _)
             | Mail::Judged(who, _)
