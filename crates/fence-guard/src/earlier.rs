@@ -1,9 +1,9 @@
 //! Ends an earlier guarded command and proves it dead, before anything newer happens.
 //!
 //! The proof. Everything that the command starts descends from its keeper, a subreaper, for as long as the keeper lives
-//! (prctl(2)). So the keeper is **stopped** first: it can neither start the command after we looked, nor be replaced by
-//! init as the parent of orphans. Then all below it is killed until two looks in a row find nothing that can run. The keeper
-//! is killed last: below it is nobody left who could become an orphan.
+//! (prctl(2)). So the keeper is told to end it all, and does not end before it has no child left: that is the proof. Looks
+//! at `/proc` alone are none: processes that start another and end at once are missed by look after look. A keeper that
+//! keeps nothing (yet, or any more) is **stopped** instead, so that it starts nothing after we looked, and killed.
 //!
 //! The guard is never stopped: `sudo` around it would stop itself along with it, and nobody would wake that up again. Nor
 //! need it be: it starts nothing, and does not end while another guard holds the lock.
@@ -26,11 +26,14 @@ use crate::{
     error::{GuardError, Survival},
     state::{Place, Running},
     toll::Toll,
+    unrecorded::keeps,
 };
 
 /// The variable that marks every process of a guarded command: the mark of its guard, behind those of guards of other
 /// states that this one runs within.
 pub(crate) const MARK: &str = "BATON_FENCE_MARK";
+/// What tells a keeper to end its tree, prove it dead, and record nothing.
+pub(crate) const DISMISSED: Signal = Signal::SIGUSR2;
 /// Between two marks.
 const BETWEEN: char = ',';
 /// How long a process may take to obey SIGSTOP or SIGKILL before it counts as one that does not.
@@ -42,7 +45,7 @@ const STORM: Duration = Duration::from_secs(40);
 /// Between two looks.
 const RETRY: Duration = Duration::from_millis(2);
 /// Programs that run another and stop themselves when it is stopped.
-const AROUND: [&str; 4] = ["sudo", "runuser", "su", "doas"];
+const AROUND: [&str; 5] = ["sudo", "runuser", "su", "doas", "script"];
 
 /// The keeper, where it lives.
 pub(crate) fn keeper(running: &Running) -> Option<Process> {
@@ -81,8 +84,36 @@ fn end_recorded(running: &Running, here: &Place, toll: &mut Toll) -> Result<(), 
 
 /// Ends a keeper and all that it keeps.
 pub(crate) fn end_kept(keeper: &Process, toll: &mut Toll) -> Result<(), Survival> {
-    while_stopped(keeper, || end_below(keeper.pid, keeper.started, toll))?;
+    if keeps(keeper.pid) {
+        dismiss(keeper, toll)?;
+    } else {
+        // It has not started the command yet, or proven it dead already.
+        while_stopped(keeper, || end_below(keeper.pid, keeper.started, toll))?;
+    }
     repeat(toll, || Some(vec![keeper.clone()]))
+}
+
+/// Has the keeper end its tree and prove that nothing is left.
+fn dismiss(keeper: &Process, toll: &mut Toll) -> Result<(), Survival> {
+    send(keeper, DISMISSED)?;
+    send(keeper, Signal::SIGCONT)?;
+    let mut patience = Patience::new();
+    loop {
+        // It keeps nothing any more once it is about to record the end.
+        if !keeps(keeper.pid) || keeper.is_over() {
+            return Ok(());
+        }
+        let all = process::scan().unwrap_or_default();
+        let left: Vec<Process> = process::descendants(&all, keeper.pid, |_| false)
+            .into_iter()
+            .filter(|process| !process.is_over())
+            .cloned()
+            .collect();
+        patience.kill(&left, toll)?;
+        // Where nothing is left, the keeper itself does not go on.
+        patience.end(left.first().unwrap_or(keeper))?;
+        sleep(RETRY);
+    }
 }
 
 /// Wakes up a guard that somebody stopped, and what stopped itself along with it.
@@ -149,6 +180,19 @@ fn stop(keeper: &Process) -> Result<(), Survival> {
 
 /// Ends what has the mark or is in the session, and what descends from those.
 fn end_marked(running: &Running, toll: &mut Toll) -> Result<(), Survival> {
+    let deadline = Instant::now() + COURTESY;
+    loop {
+        match end_marked_once(running, toll)? {
+            None => return Ok(()),
+            // The command's first process bears no mark before it has become the command, and dies with the keeper.
+            Some(_) if Instant::now() < deadline => sleep(RETRY),
+            Some(Process { pid, name, .. }) => return Err(Survival::Suspect { pid, name }),
+        }
+    }
+}
+
+/// A process in the session that has no mark, where there is one.
+fn end_marked_once(running: &Running, toll: &mut Toll) -> Result<Option<Process>, Survival> {
     let own = std::process::id().cast_signed();
     let mut suspect = None;
     repeat(toll, || {
@@ -170,10 +214,7 @@ fn end_marked(running: &Running, toll: &mut Toll) -> Result<(), Survival> {
             .flat_map(|p| process::descendants(&all, p.pid, |p| p.pid == own));
         Some(marked.iter().copied().chain(below).cloned().collect())
     })?;
-    match suspect {
-        None => Ok(()),
-        Some(Process { pid, name, .. }) => Err(Survival::Suspect { pid, name }),
-    }
+    Ok(suspect)
 }
 
 /// Whether it is in the keeper's session. The session's number is not given to another for as long as it has a member;
@@ -224,25 +265,18 @@ fn repeat(toll: &mut Toll, mut find: impl FnMut() -> Option<Vec<Process>>) -> Re
     if Process::read(1).is_none() {
         return Err(Survival::Blind);
     }
-    let begun = Instant::now();
-    let mut deadline = begun + PATIENCE;
-    let mut alone: Option<Instant> = None;
+    let mut patience = Patience::new();
     let mut clean = 0;
     loop {
         let found = find();
-        let left: Vec<&Process> = found.iter().flatten().filter(|p| !p.is_over()).collect();
-        let mut denied = None;
-        for process in &left {
-            // A tree that goes on forking is not one that hangs.
-            if toll.note(process) {
-                deadline = Instant::now() + PATIENCE;
-            }
-            match send(process, Signal::SIGKILL) {
-                Err(why) => denied = denied.or(Some(why)),
-                Ok(()) => alone = None,
-            }
-        }
-        clean = if found.is_some() && left.is_empty() {
+        let seen = found.is_some();
+        let left: Vec<Process> = found
+            .into_iter()
+            .flatten()
+            .filter(|process| !process.is_over())
+            .collect();
+        patience.kill(&left, toll)?;
+        clean = if seen && left.is_empty() {
             clean + 1
         } else {
             0
@@ -250,33 +284,82 @@ fn repeat(toll: &mut Toll, mut find: impl FnMut() -> Option<Vec<Process>>) -> Re
         if clean >= 2 {
             return Ok(());
         }
-        let now = Instant::now();
-        if let Some(why) = denied
-            && now >= *alone.get_or_insert(now) + COURTESY
-        {
-            return Err(why);
-        }
-        if now >= deadline || now >= begun + STORM {
-            return Err(left.first().map_or(
-                Survival::Unkillable {
+        match left.first() {
+            Some(process) => patience.end(process)?,
+            None if !seen && patience.is_over() => {
+                return Err(Survival::Unkillable {
                     pid: 0,
                     name: "/proc cannot be read".into(),
-                },
-                |process| {
-                    if now >= deadline {
-                        unkillable(process)
-                    } else {
-                        Survival::Forking {
-                            pid: process.pid,
-                            name: process.name.clone(),
-                        }
-                    }
-                },
-            ));
+                });
+            }
+            None => {}
         }
         if clean == 0 {
             sleep(RETRY);
         }
+    }
+}
+
+/// How long it is worth trying.
+struct Patience {
+    begun: Instant,
+    deadline: Instant,
+    /// Since when nothing is left but what this process may not signal.
+    alone: Option<Instant>,
+}
+
+impl Patience {
+    fn new() -> Patience {
+        let begun = Instant::now();
+        Patience {
+            begun,
+            deadline: begun + PATIENCE,
+            alone: None,
+        }
+    }
+
+    /// Kills them, and fails where one of another user's outlives the others.
+    fn kill(&mut self, left: &[Process], toll: &mut Toll) -> Result<(), Survival> {
+        let mut denied = None;
+        let mut signalled = false;
+        for process in left {
+            // A tree that goes on forking is not one that hangs.
+            if toll.note(process) {
+                self.deadline = Instant::now() + PATIENCE;
+            }
+            match send(process, Signal::SIGKILL) {
+                Err(why) => denied = denied.or(Some(why)),
+                Ok(()) => signalled = true,
+            }
+        }
+        let now = Instant::now();
+        match denied {
+            Some(why) if !signalled => {
+                if now >= *self.alone.get_or_insert(now) + COURTESY {
+                    return Err(why);
+                }
+            }
+            _ => self.alone = None,
+        }
+        Ok(())
+    }
+
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
+    /// Fails where `left` has gone on for too long.
+    fn end(&self, left: &Process) -> Result<(), Survival> {
+        if self.is_over() {
+            return Err(unkillable(left));
+        }
+        if self.begun.elapsed() >= STORM {
+            return Err(Survival::Forking {
+                pid: left.pid,
+                name: left.name.clone(),
+            });
+        }
+        Ok(())
     }
 }
 

@@ -135,7 +135,9 @@ pub(crate) enum GuardError {
         source: io::Error,
     },
     /// The process that keeps the command was killed, and the command with it.
-    #[error("keep the command: the process that keeps it was killed, and the command with it")]
+    #[error(
+        "keep the command: it was ended for a newer token that then was not admitted, or the process that keeps it was killed"
+    )]
     KeeperKilled,
     /// Some of what the own command started cannot be ended.
     #[error("end what the command started: {who} cannot be ended by this user, or hangs")]
@@ -270,8 +272,8 @@ impl GuardError {
             Self::File { source, path, .. } => file_mend(source, path),
             Self::System { .. } => "see the limits of this user and host (ulimit -a), then try again".into(),
             Self::KeeperKilled => {
-                "a guard with a newer token that could not enter in the end (its own output says why), or the kernel's \
-                 out-of-memory killer (dmesg shows it), or a person killed it; run the step again"
+                "see what the newer token's guard said, or who killed it (dmesg shows the kernel's out-of-memory killer); then \
+                 run the step again"
                     .into()
             }
             Self::TreeAlive { .. } => "end it as root before the step runs again; run the guard as root where the command uses sudo".into(),

@@ -175,6 +175,7 @@ fn enter(
                 mark,
                 within,
                 guard: far,
+                dismissed: false,
             };
             return Ok(keeper.keep());
         }

@@ -24,7 +24,7 @@ use nix::{
         signal::{SigSet, Signal, killpg},
         signalfd::{SfdFlags, SignalFd},
     },
-    unistd::{Pid, setsid},
+    unistd::{Pid, getpgid, getpgrp, getpid, setsid},
 };
 use supervisor::{
     fork::spawn_bound,
@@ -34,7 +34,7 @@ use supervisor::{
 
 use crate::{
     attempt::Outcome,
-    earlier::{MARK, marks},
+    earlier::{DISMISSED, MARK, marks},
     error::GuardError,
     exit::Exit,
     file::StateFile,
@@ -64,6 +64,8 @@ pub(crate) struct Keeper {
     pub(crate) within: Option<String>,
     /// The guard. Its end closes this.
     pub(crate) guard: UnixStream,
+    /// Whether a guard of a newer token has said so: the tree is ended, and nothing recorded.
+    pub(crate) dismissed: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -78,7 +80,7 @@ impl Keeper {
     pub(crate) fn keep(mut self) -> Exit {
         let exit = match self.run() {
             Ok(Some(exit)) => exit,
-            // The guard died before its word: nothing was started.
+            // The guard died before its word: nothing was started. Or a newer one waits for this very end.
             Ok(None) => return Exit::UNAVAILABLE,
             Err(error) => {
                 error.tell();
@@ -99,6 +101,7 @@ impl Keeper {
             .map_err(failed("block signals"))?;
         let mut ended = SigSet::empty();
         ended.add(Signal::SIGCHLD);
+        ended.add(DISMISSED);
         let ended = SignalFd::with_flags(&ended, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
             .map_err(failed("await the command's end"))?;
         if self.hear() != Some(GO) {
@@ -115,6 +118,9 @@ impl Keeper {
             }
         };
         let status = self.watch(top, &ended)?;
+        if self.dismissed {
+            return Ok(None);
+        }
         let exit = self.exit_of(status);
         let outcome = if exit == Exit::DONE {
             Outcome::Succeeded
@@ -166,10 +172,13 @@ impl Keeper {
         let mut status: Option<ExitStatus> = None;
         let mut guard_lives = true;
         loop {
-            if collect(top, &mut status)
-                && let Some(status) = status
-            {
+            let over = collect(top, &mut status);
+            self.notice(ended);
+            if over && let Some(status) = status {
                 return Ok(status);
+            }
+            if self.dismissed && !matches!(phase, Phase::Killing { .. }) {
+                phase = killing();
             }
             if let (Some(status), Phase::Running) = (status, phase) {
                 phase = Phase::Terminating(Instant::now() + GRACE);
@@ -189,6 +198,7 @@ impl Keeper {
                 let left = below();
                 let mut denied = false;
                 for process in &left {
+                    kill_group(process);
                     denied |= process.signal(Signal::SIGKILL) == Err(Errno::EPERM);
                 }
                 let patience = if denied { COURTESY } else { PATIENCE };
@@ -231,9 +241,14 @@ impl Keeper {
             Err(errno) => return Err(system("await the command", errno.into())),
         }
         let heard = places.get(1).and_then(PollFd::any).unwrap_or(false);
-        // Emptied, or it would be readable for ever.
-        while let Ok(Some(_)) = ended.read_signal() {}
         Ok(heard)
+    }
+
+    /// Empties the descriptor, or it would be readable for ever.
+    fn notice(&mut self, ended: &SignalFd) {
+        while let Ok(Some(signal)) = ended.read_signal() {
+            self.dismissed |= i32::try_from(signal.ssi_signo) == Ok(DISMISSED as i32);
+        }
     }
 
     fn exit_of(&self, status: ExitStatus) -> Exit {
@@ -258,9 +273,9 @@ impl Keeper {
 
     /// Records the end, where the state still names this keeper. The tree is dead.
     fn record(&self, outcome: Outcome, exit: Exit) -> Result<Exit, GuardError> {
-        let lock = self.state.lock()?;
-        // Whoever has the lock next sees a keeper that keeps nothing any more.
+        // Whoever looks from now on sees a keeper that keeps nothing any more.
         unrecorded::show_as_keeper(false);
+        let lock = self.state.lock()?;
         let mut state = self.state.read(&lock)?;
         // Whoever admits a newer token kills the keeper first. A state that was changed by hand is left alone, too.
         if state.running.as_ref().is_none_or(|r| r.mark != self.mark) {
@@ -305,6 +320,22 @@ fn killing() -> Phase {
     Phase::Killing {
         since: Instant::now(),
         told: false,
+    }
+}
+
+/// Kills the process group of a child at once, whatever it starts meanwhile: a fork fails where a signal waits.
+///
+/// Only of a child: dead or not, its number and its group's are nobody else's before it is collected. Whoever is in that
+/// group descends from this process, which leads a session and starts nothing in its own group.
+fn kill_group(child: &Process) {
+    if child.parent != getpid().as_raw() {
+        return;
+    }
+    if let Ok(group) = getpgid(Some(Pid::from_raw(child.pid)))
+        && group != getpgrp()
+    {
+        // Of several, some may be another user's.
+        let _sent = killpg(group, Signal::SIGKILL);
     }
 }
 

@@ -44,6 +44,11 @@ pub(crate) fn show_as_keeper(keeps: bool) {
     let _named = prctl::set_name(if keeps { KEEPER } else { DONE });
 }
 
+/// Whether a process is a keeper whose command may run.
+pub(crate) fn keeps(pid: i32) -> bool {
+    is_named(pid, KEEPER)
+}
+
 /// The mark of a command: `unique`, and the state by a hash of its path.
 pub(crate) fn mark(unique: &str, file: &StateFile) -> Result<String, GuardError> {
     Ok(format!("{unique}{OF}{}", key(file)?))
