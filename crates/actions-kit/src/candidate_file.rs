@@ -33,6 +33,9 @@ pub struct CandidateFile {
     /// The store; absent where its address holds credentials, and then repeated as an input by each step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<String>,
+    /// Whether a store was left out for its credentials: a later step that names none is not meant to take the default.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub store_left_out: bool,
     /// This leg's number, from 1.
     pub candidate: u32,
     /// How many legs the deployment has.
@@ -165,6 +168,7 @@ impl CandidateFile {
             environment: environment.into(),
             lock_name: None,
             store: None,
+            store_left_out: false,
             candidate,
             candidates,
             role: role.into(),
@@ -178,10 +182,11 @@ impl CandidateFile {
         }
     }
 
-    /// Keeps the store's address, unless it holds credentials.
+    /// Keeps the store's address, unless it holds credentials; then it keeps that there is one.
     pub fn set_store(&mut self, store: &str) -> StoreKept {
         let secret = has_credentials(store);
         self.store = (!secret).then(|| store.to_owned());
+        self.store_left_out = secret;
         if secret {
             StoreKept::LeftOut
         } else {
@@ -202,7 +207,9 @@ impl CandidateFile {
         };
         let mut file = self.clone();
         file.schema = SCHEMA;
-        file.store = file.store.filter(|store| !has_credentials(store));
+        if let Some(store) = file.store.take_if(|store| has_credentials(store)) {
+            let _left_out = file.set_store(&store);
+        }
         let value = serde_json::to_value(&file).map_err(|error| failed(error.into()))?;
         if let Some(field) = secret_field(&value, redactor) {
             return Err(CandidateFileError::HoldsSecret { path, field });
@@ -395,14 +402,19 @@ mod tests {
             file.set_store("postgres://u:canary@h/d"),
             StoreKept::LeftOut
         );
-        assert_eq!(file.store, None);
+        assert_eq!((&file.store, file.store_left_out), (&None, true));
+        assert_eq!(file.set_store("git"), StoreKept::Kept);
+        assert!(!file.store_left_out);
         file.store = Some(String::from("postgres://u:canary@h/d"));
         file.write(temp.path(), &Redactor::new()).expect("written");
         let text = std::fs::read_to_string(CandidateFile::path(temp.path())).expect("text");
         assert!(
-            !text.contains("canary") && !text.contains("store"),
+            !text.contains("canary") && !text.contains("postgres"),
             "{text}"
         );
+        let read = CandidateFile::read(temp.path()).expect("read");
+        let read = read.expect("a file");
+        assert_eq!((read.store, read.store_left_out), (None, true));
     }
 
     #[test]

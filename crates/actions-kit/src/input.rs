@@ -73,7 +73,8 @@ pub struct Input {
     /// An expression that is action.yml's default, such as `${{ matrix.candidate }}`. GitHub evaluates it before the
     /// program starts; where it comes out empty, `default` holds.
     pub expression: Option<&'static str>,
-    /// Whether action.yml is silent about `default`, so that a file of settings can come between it and the workflow.
+    /// Whether action.yml is silent about `default`, so that a file of settings, or what an earlier step of the job left, can
+    /// come between it and the workflow.
     pub undeclared: bool,
     /// Whether it must be set, in every mode it belongs to.
     pub required: bool,
@@ -118,7 +119,7 @@ impl Input {
     }
 
     /// The same input with a default that action.yml does not declare: an input that action.yml fills in looks like
-    /// one that the workflow set, and would win over a file of settings.
+    /// one that the workflow set, and would win over a file of settings and over what an earlier step of the job left.
     #[must_use]
     pub const fn with_undeclared_default(mut self, text: &'static str) -> Self {
         self.default = Some(text);

@@ -18,6 +18,10 @@ pub const COMMAND_OUTPUT: &str = "command_output";
 /// The field of the candidate file with the path of the diagnostics' folder, where a deploy step left them.
 pub const DIAGNOSTICS: &str = "diagnostics";
 
+/// Stands in the place of a store that the earlier step did not leave, because its address holds credentials, where this
+/// step names none. [`Place::read`](crate::Place::read) refuses it; nobody would type it.
+pub(crate) const STORE_LEFT_OUT: &str = "(left out of the candidate file)";
+
 /// What an earlier baton step of this job left, where it is of this very candidate: on act the legs may share a folder.
 /// Inputs that this step was not given are taken from it.
 pub fn adopt_earlier_step(environment: &mut Environment) -> Option<CandidateFile> {
@@ -40,8 +44,14 @@ pub fn adopt_earlier_step(environment: &mut Environment) -> Option<CandidateFile
     if let Some(lock) = &file.lock_name {
         environment.set_where_unset("INPUT_LOCK_NAME", lock.clone());
     }
-    if let Some(store) = &file.store {
-        environment.set_where_unset("INPUT_STORE", store.clone());
+    let store = match (&file.store, file.store_left_out) {
+        (Some(store), _) => Some(store.as_str()),
+        // Not the default: half of the leg's steps would look at a lease that the others know nothing of.
+        (None, true) => Some(STORE_LEFT_OUT),
+        (None, false) => None,
+    };
+    if let Some(store) = store {
+        environment.set_where_unset("INPUT_STORE", store);
     }
     Some(file)
 }

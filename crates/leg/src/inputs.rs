@@ -17,13 +17,14 @@ pub const LOCK_NAME: Input = Input::new(
     "The lock, where it is not `<owner>/<repo>/<environment>`",
 );
 
-/// Where lease and ledger live.
+/// Where lease and ledger live. action.yml is silent about the default: what an earlier step of the job left comes between it
+/// and the workflow.
 pub const STORE: Input = Input::new(
     "store",
     Kind::Text,
     "Where lease and ledger live: `git` (this repository), `git+<any git URL>`, `postgres://…`, `redis://…` or `rediss://…`",
 )
-.with_default("git");
+.with_undeclared_default("git");
 
 /// The leg's number.
 pub const CANDIDATE: Input = Input::new(

@@ -19,6 +19,8 @@ use lease::{
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::earlier::STORE_LEFT_OUT;
+
 const WANTED: &str = "`git` (this repository), `git+<URL>` (git+https://…, git+ssh://…, git+file:///…/x.git), \
                       `postgres://…`, `redis://…`, `rediss://…` or `redis-sentinel://…`";
 
@@ -77,6 +79,7 @@ impl Place {
     /// Reads the input. Under act `git` is a bare repository in the runner's tool cache, so that a local trial never
     /// writes to the real one (design §5).
     ///
+    /// What an earlier step of the job could not leave is told here too: see [`crate::adopt_earlier_step`].
     /// What an address of PostgreSQL leaves out is taken from libpq's variables (`PGPASSWORD`, …) in `environment`.
     pub fn read(
         text: &str,
@@ -85,6 +88,16 @@ impl Place {
         context: &GitHubContext,
         wrong: &mut WrongInputs,
     ) -> Option<Place> {
+        if text == STORE_LEFT_OUT {
+            wrong.push(
+                "store",
+                "nothing, after an earlier baton step of this job with a store whose address holds credentials and is \
+                 therefore not kept for later steps",
+                "the same store as in that step",
+                "set `store` in this step as it is set there, for instance `store: ${{ secrets.BATON_STORE }}`",
+            );
+            return None;
+        }
         let scheme = text.split_once("://").map(|(scheme, _)| scheme);
         if let Some("postgres" | "postgresql") = scheme {
             let variable = |name: &str| environment.get(name).map(str::to_owned);
