@@ -11,6 +11,7 @@ use lease::{
 use leg::{Carried, CommandHands, Printed, ThisHost, UserCommands, Voice};
 
 use crate::{
+    caution::Cautious,
     closing, command_output,
     config::{Config, DeployMode, Lock},
     diagnosing::{self, End},
@@ -97,7 +98,7 @@ pub(crate) async fn run(
             return Ok(code);
         }
     };
-    let mut actor = Candidate::new(candidate);
+    let mut actor = Cautious::new(Candidate::new(candidate), &store, timing.deadline, voice);
     let conclusion = shell::run(&mut actor, &store, timing.poll, &ThisHost, &mut hands).await;
     let conclusion = conclusion.context("come to a conclusion")?;
     // What processes that would not die have printed is told too.
@@ -123,7 +124,14 @@ pub(crate) async fn run(
         received,
         state: story.state.as_ref(),
     };
-    let report = report::candidate(&conclusion, &about);
+    let mut report = report::candidate(&conclusion, &about);
+    if let (Conclusion::LostLease { .. }, Some(time)) = (&conclusion, actor.stood_still()) {
+        report.now = Some(format!(
+            "This process stood still for {} s, so it was suspended, or this host was (a paused or migrated virtual machine, \
+             a laptop's lid): look why, before this runner is used again.",
+            time.as_secs()
+        ));
+    }
     if let Conclusion::Proceed { token, .. } = conclusion {
         file.fencing_token = Some(token);
         file.outcome = Some(report.outcome.clone());

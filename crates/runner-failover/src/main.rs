@@ -4,6 +4,7 @@
 //! `lease` crate's, the processes the `supervisor`'s.
 
 mod alerting;
+mod caution;
 mod closing;
 mod command_output;
 mod config;

@@ -3,7 +3,10 @@
 use std::{fmt::Write as _, time::Duration};
 
 use actions_kit::{ExitCode, Summary, duration, markdown};
-use lease::{Record, store::Snapshot};
+use lease::{
+    Record,
+    store::{History, Snapshot, Store, StoreError, Version},
+};
 use ledger::{DeploymentState, Timestamp};
 use leg::Voice;
 use supervisor::signals::{Received, Signals};
@@ -60,6 +63,9 @@ async fn show(
     let mut before = None;
     loop {
         let snapshot = store.read().await?;
+        if snapshot.version == Version::default() {
+            never_written(lock, store.as_ref()).await?;
+        }
         if before.as_ref() != Some(&snapshot.version) {
             let text = if mode.json {
                 json(lock, &snapshot)
@@ -78,6 +84,27 @@ async fn show(
         store.changed(version.clone(), lock.timing.poll).await;
         before = Some(version);
     }
+}
+
+/// Whether a lock that reads as unused is: where only the lease is gone, or something else stands where the ledger would,
+/// "never deployed" would be wrong, and the next write would be refused.
+async fn never_written(lock: &Lock, store: &dyn Store) -> Result<(), StoreError> {
+    let entries = store.history(History::FromSeq(1)).await?;
+    // Written to since it was read.
+    let Some(last) = entries.last() else {
+        return Ok(());
+    };
+    if store.read().await?.version != Version::default() {
+        return Ok(());
+    }
+    Err(StoreError::Foreign {
+        what: format!("the ledger of {} in {}", lock.name, store.place()),
+        detail: format!(
+            "it has entries up to #{} ({}), and there is no lease: put back what was removed from a backup of the server, or \
+             put the ledger out of the way too, and the fencing token then starts again",
+            last.seq, last.at
+        ),
+    })
 }
 
 fn write_summary(config: &Config, text: &str, voice: &Voice) {
