@@ -10,9 +10,12 @@
 
 mod addresses;
 mod away;
+mod connections;
+mod left_out;
 mod page;
 mod people;
 mod server;
+mod watching;
 mod whole;
 
 use std::time::Duration;

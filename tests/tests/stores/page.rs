@@ -9,10 +9,15 @@ use crate::{
     server::{CANARY, Server, sql},
 };
 
+/// The page.
+pub(crate) fn text() -> String {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/stores.md");
+    fs::read_to_string(page).unwrap()
+}
+
 /// The blocks of the page in this language, in order.
 pub(crate) fn blocks(language: &str) -> Vec<String> {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/stores.md");
-    let page = fs::read_to_string(page).unwrap();
+    let page = text();
     let fence = format!("```{language}\n");
     let found: Vec<String> = page
         .split(&fence)

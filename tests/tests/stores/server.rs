@@ -1,6 +1,7 @@
 //! A real server that a store lives in.
 
 use baton_tests::Step;
+use nix::sys::signal::Signal;
 use probes::resolver::Resolver;
 use test_servers::{Postgres, Redis, RedisSetup};
 
@@ -71,6 +72,57 @@ impl Server {
                 sql(server, "baton", tables).as_deref() == Some("0")
             }
             Server::Redis(server) => server.command(&["DBSIZE"]) == "0",
+        }
+    }
+
+    /// How many connections baton's user has open.
+    pub(crate) fn connections(&self) -> usize {
+        match self {
+            Server::Postgres(server) => {
+                let open = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'baton'";
+                let open = sql(server, "postgres", open).unwrap();
+                open.parse().unwrap()
+            }
+            Server::Redis(server) => {
+                let open = server.command(&["CLIENT", "LIST"]);
+                open.matches(" user=baton ").count()
+            }
+        }
+    }
+
+    /// Sends a signal to every process of it.
+    pub(crate) fn signal(&self, signal: Signal) {
+        match self {
+            Server::Postgres(server) => server.signal_all(signal),
+            Server::Redis(server) => server.signal(signal),
+        }
+    }
+
+    /// Takes the lease away, as a person might, and leaves the ledger.
+    pub(crate) fn lose_the_lease(&self) {
+        match self {
+            Server::Postgres(server) => {
+                sql(server, "baton", "DELETE FROM baton_leases");
+            }
+            Server::Redis(server) => {
+                let lease = "baton:{octo%2Fshop%2Fproduction}:lease";
+                assert_eq!(server.command(&["DEL", lease]), "1");
+            }
+        }
+    }
+
+    /// Takes one entry of the ledger away.
+    pub(crate) fn lose_entry(&self, seq: u64) {
+        match self {
+            Server::Postgres(server) => {
+                let delete = format!("DELETE FROM baton_ledger WHERE seq = {seq}");
+                sql(server, "baton", &delete);
+            }
+            Server::Redis(server) => {
+                let ledger = "baton:{octo%2Fshop%2Fproduction}:ledger";
+                let removed = server.command(&["XDEL", ledger, &format!("{seq}-0")]);
+                assert_eq!(removed, "1");
+            }
         }
     }
 

@@ -1,0 +1,96 @@
+//! How many connections to its server each process keeps open: what docs/stores.md says, counted at the servers.
+
+use std::{ops::RangeInclusive, thread, time::Duration};
+
+use baton_tests::{Run, Scene, patience};
+
+use crate::{SOON, page, server::Server};
+
+/// How often it is counted: over several polls and heartbeats.
+const COUNTS: usize = 50;
+
+/// What a candidate keeps open: as a rule, and where its server was slow once.
+fn of_a_candidate(server: &Server) -> RangeInclusive<usize> {
+    match server {
+        Server::Postgres(_) => 2..=3,
+        Server::Redis(_) => 3..=5,
+    }
+}
+
+/// What `verdict` and `status --watch` keep open: one to ask, one to be told.
+const WATCHING: usize = 2;
+
+/// That so many stay open. A request that overtakes a slow one has one of its own for a moment, so it is the usual count
+/// that counts.
+fn keep(server: &Server, wanted: RangeInclusive<usize>) {
+    patience::until(SOON, "the connections", || {
+        wanted.contains(&server.connections()).then_some(())
+    });
+    let counted = (0..COUNTS).map(|_| {
+        thread::sleep(Duration::from_millis(100));
+        server.connections()
+    });
+    let mut counted: Vec<usize> = counted.collect();
+    counted.sort_unstable();
+    let usual = counted[COUNTS / 2];
+    assert!(
+        wanted.contains(&usual),
+        "{} {counted:?}, wanted {wanted:?}",
+        server.shown()
+    );
+}
+
+#[test]
+fn each_process_keeps_as_many_connections_as_the_page_says() {
+    for server in Server::each() {
+        let (scene, run) = (Scene::new(), Run::number(1));
+        let status = server.keeps(scene.person("status"));
+        let status = status.flag("--watch").start();
+        status.says("never deployed", SOON);
+        keep(&server, WATCHING..=WATCHING);
+        drop(status);
+        let verdict = server.keeps(scene.verdict(&run)).start();
+        keep(&server, WATCHING..=WATCHING);
+        drop(verdict);
+        let leg = |number| {
+            let leg = scene.candidate(&run, number, "write deploy forever");
+            server.keeps(leg).default_of(&["lease-time"]).start()
+        };
+        let (least, most) = of_a_candidate(&server).into_inner();
+        let _holder = leg(1);
+        scene.target().await_start(1, "deploy", SOON);
+        keep(&server, least..=most);
+        let standby = leg(2);
+        standby.says("is ready", SOON);
+        keep(&server, 2 * least..=2 * most);
+    }
+}
+
+#[test]
+fn a_process_that_ends_leaves_no_connection() {
+    for server in Server::each() {
+        let scene = Scene::new();
+        let status = server.keeps(scene.person("status"));
+        status.finish(SOON).expect(0);
+        patience::until(SOON, "the end of its connection", || {
+            (server.connections() == 0).then_some(())
+        });
+    }
+}
+
+#[test]
+fn the_page_says_what_is_counted() {
+    let servers = Server::each();
+    let [postgres, redis] = servers.each_ref().map(|server| {
+        let (least, most) = of_a_candidate(server).into_inner();
+        format!("{least}, at most {most}")
+    });
+    let rows = [
+        format!("| connections that a candidate keeps open | none | {postgres} | {redis} |"),
+        format!("| `verdict`, `status --watch` | none | {WATCHING} | {WATCHING} |"),
+    ];
+    let page = page::text();
+    for row in rows {
+        assert!(page.contains(&row), "{row}");
+    }
+}
