@@ -4,9 +4,9 @@
 //! something that is not the state. Not responsible for what the state says.
 
 use std::{
-    fs::{self, File, OpenOptions, Permissions, TryLockError},
+    fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError},
     io::{self, Read, Write},
-    os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -156,6 +156,11 @@ impl StateFile {
         }
     }
 
+    /// Whether the state is the very file that a guard wrote last: then it says what runs.
+    pub(crate) fn is_as_written(&self, lock: &Lock) -> bool {
+        fs::symlink_metadata(&self.path).is_ok_and(|there| lock.knows(&there))
+    }
+
     fn gone(&self) -> GuardError {
         GuardError::Gone {
             path: self.path.clone(),
@@ -238,7 +243,8 @@ impl StateFile {
         File::open(&self.folder)
             .and_then(|folder| folder.sync_all())
             .map_err(|error| file_error("write to the disk the folder", &self.folder, error))?;
-        lock.remember_a_state()
+        fs::symlink_metadata(&self.path)
+            .and_then(|there| lock.remember_a_state(&there))
             .map_err(|error| file_error("write", &self.beside(".lock"), error))
     }
 
@@ -289,13 +295,30 @@ impl Lock {
         Ok(length.len() > 0)
     }
 
-    fn remember_a_state(&self) -> io::Result<()> {
-        if self.file.metadata()?.len() == 0 {
-            (&self.file).write_all(WRITTEN)?;
+    /// Also which file it is. That need not reach the disk: where it is lost, the state counts as changed.
+    fn remember_a_state(&self, state: &Metadata) -> io::Result<()> {
+        let first = self.file.metadata()?.len() == 0;
+        let text = [WRITTEN, identity(state).as_bytes()].concat();
+        self.file.write_all_at(&text, 0)?;
+        self.file.set_len(text.len() as u64)?;
+        if first {
             self.file.sync_all()?;
         }
         Ok(())
     }
+
+    fn knows(&self, state: &Metadata) -> bool {
+        let text = [WRITTEN, identity(state).as_bytes()].concat();
+        let mut known = vec![0; text.len() + 1];
+        let read = self.file.read_at(&mut known, 0);
+        read.is_ok_and(|length| known[..length] == text)
+    }
+}
+
+/// Which file it is, as the kernel tells files and their changes apart; no program can set the last of these.
+fn identity(state: &Metadata) -> String {
+    let (seconds, nanoseconds) = (state.ctime(), state.ctime_nsec());
+    format!("{} {seconds}.{nanoseconds:09}\n", state.ino())
 }
 
 fn file_error(what: &'static str, path: &Path, source: io::Error) -> GuardError {

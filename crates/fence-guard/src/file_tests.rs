@@ -117,3 +117,30 @@ fn a_long_wait_for_the_lock_is_told_once_with_its_holder_and_its_end_and_then_gi
     let silent = |line: &str| panic!("{line}");
     file.lock_within(second, Duration::ZERO, silent).unwrap();
 }
+
+#[test]
+fn a_state_that_anybody_else_touched_is_not_as_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = state_in(folder.path());
+    let path = folder.path().join("state.json");
+    let lock = file.lock().unwrap();
+    assert!(!file.is_as_written(&lock));
+    for token in [9, 10] {
+        file.write(&lock, &state(token)).unwrap();
+        assert!(file.is_as_written(&lock));
+    }
+    let text = fs::read(&path).unwrap();
+    // The same text once more; a copy in its place; nothing.
+    // Once the kernel's clock for files has gone on: a few milliseconds.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while file.is_as_written(&lock) {
+        assert!(Instant::now() < deadline, "a touched state is as written");
+        fs::write(&path, &text).unwrap();
+    }
+    file.write(&lock, &state(11)).unwrap();
+    fs::copy(&path, folder.path().join("copy")).unwrap();
+    fs::rename(folder.path().join("copy"), &path).unwrap();
+    assert!(!file.is_as_written(&lock));
+    fs::remove_file(&path).unwrap();
+    assert!(!file.is_as_written(&lock));
+}

@@ -127,7 +127,10 @@ pub(crate) fn run(request: &Request, file: &StateFile) -> Result<Exit, GuardErro
                 running.token
             ));
         }
-        unrecorded::end(request, file, &state, &here)?;
+        // The look costs 8 µs a process of this host: none where the state is as a guard left it.
+        if !file.is_as_written(&lock) {
+            unrecorded::end(request, file, &state, &here)?;
+        }
         let mut admitted = state;
         admitted.admit(request, &now());
         if let Some(step) = done {
