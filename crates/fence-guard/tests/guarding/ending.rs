@@ -29,9 +29,10 @@ fn a_stubborn_tree_is_dead_before_a_newer_command_starts() {
 }
 
 /// Processes that start another and end at once, as fast as they can: no look at `/proc` sees all of them.
+/// They end by themselves, should the test fail.
 const STORM: &str = r#"
 for i in 1 2 3; do
-    perl -e 'open(my $log, ">>", "log"); while (1) { if (fork) { exit } syswrite($log, "7\n") if $$ % 50 == 0 }' &
+    perl -e 'open(my $log, ">>", "log"); my $end = time + 30; while (time < $end) { if (fork) { exit } syswrite($log, "7\n") if $$ % 50 == 0 }' &
 done
 echo 7 start >>log
 while :; do sleep 1; done
