@@ -10,12 +10,13 @@ use std::{
 };
 
 use lease::{
-    LockName, OnPrimaryLost, Policy, Timing,
-    protocol::{Candidate, CandidateConfig, Command, Conclusion, Ended, Input, Now, Rerun, Task},
+    LockName, Timing,
+    protocol::{Candidate, CandidateConfig, Command, Conclusion, Ended, Input, Now},
     shell::{self, Hands, Host},
     store::{Store, StoreError, StoreFuture},
+    testing::cast,
 };
-use ledger::{AttemptOutcome, Deployment, Party, Role, Timestamp};
+use ledger::{AttemptOutcome, Deployment, Party, Timestamp};
 use tokio::{
     task::{LocalSet, spawn_local},
     time::timeout,
@@ -204,50 +205,23 @@ async fn leg<P: Place>(
 
 /// As the binaries make it, with their defaults.
 fn config((environment, run, candidate): Who, timing: Timing) -> CandidateConfig {
+    let config = cast::candidate(timing, run, candidate, CANDIDATES);
+    let name = format!("{environment}-{run}-{candidate}");
     CandidateConfig {
         lock: lock(environment),
         deployment: Deployment {
             id: id(environment, run),
             run: format!("o/r/{environment}{run:04}"),
-            workflow: ".github/workflows/deploy.yml".to_owned(),
-            git_ref: "refs/heads/main".to_owned(),
-            run_number: run,
-            run_attempt: 1,
-            sha: "0123456789abcdef0123456789abcdef01234567".to_owned(),
-            actor: "octocat".to_owned(),
-            version: format!("1.{run}.0"),
-            trigger: "push".to_owned(),
             environment: format!("environment-{environment}"),
+            ..config.deployment
         },
         me: Party {
-            candidate,
-            role: match candidate {
-                1 => Role::Primary,
-                _ => Role::Secondary,
-            },
-            runner: format!("runner-{environment}-{run}-{candidate}"),
-            runner_group: "Default".to_owned(),
-            boot_id: format!("host-{environment}-{run}-{candidate}"),
+            runner: format!("runner-{name}"),
+            boot_id: format!("host-{name}"),
+            ..config.me
         },
-        instance: format!("{environment}-{run}-{candidate}"),
-        candidates: CANDIDATES,
-        attempts: 1,
-        attempt_timeout: Duration::from_secs(600),
-        retry_wait: Duration::from_secs(30),
-        timeout: Duration::from_secs(2100),
-        primary_grace: Duration::from_secs(20),
-        queue_timeout: Duration::from_secs(1800),
-        policy: Policy {
-            on_primary_lost: OnPrimaryLost::Takeover,
-            gates_deadline: Duration::from_secs(300),
-            pickup_timeout: Duration::from_secs(300),
-            timing,
-        },
-        await_gates: false,
-        on_failure: false,
-        allow_older: false,
-        rerun: Rerun::First,
-        task: Task::Deploy,
+        instance: name,
+        ..config
     }
 }
 

@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use lease::{
-    LockName, OnPrimaryLost, Phase, Policy, Timing,
-    protocol::{CandidateConfig, PersonConfig, Request, Rerun, Task, WatcherConfig},
+    Phase, Policy, Timing,
+    protocol::{CandidateConfig, PersonConfig, Request, WatcherConfig},
+    testing::cast,
 };
-use ledger::{
-    AttemptOutcome, Deployment, DeploymentState, FailureReason, Outcome, Party, Role,
-    TakeoverReason,
-};
+use ledger::{AttemptOutcome, DeploymentState, FailureReason, Outcome, TakeoverReason};
 
 use crate::{
     clock::{Clock, Millis},
@@ -21,53 +19,21 @@ pub(crate) const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-pub(crate) fn deployment(run: u64) -> Deployment {
-    Deployment {
-        id: format!("o/r/{run}/1"),
-        run: format!("o/r/{run}"),
-        workflow: "deploy.yml".to_owned(),
-        git_ref: "refs/heads/main".to_owned(),
-        run_number: run,
-        run_attempt: 1,
-        version: format!("v{run}"),
-        trigger: "push".to_owned(),
-        ..Deployment::default()
-    }
-}
-
+/// With short times: paths are short.
 pub(crate) fn candidate(timing: Timing, run: u64, number: u32, candidates: u32) -> CandidateConfig {
+    let config = cast::candidate(timing, run, number, candidates);
     CandidateConfig {
-        lock: LockName::new("o/r/production").unwrap(),
-        deployment: deployment(run),
-        me: Party {
-            candidate: number,
-            role: if number == 1 {
-                Role::Primary
-            } else {
-                Role::Secondary
-            },
-            runner: format!("runner-{number}"),
-            ..Party::default()
-        },
-        instance: format!("{run}-{number}"),
-        candidates,
-        attempts: 1,
         attempt_timeout: secs(60),
         retry_wait: secs(3),
         timeout: secs(120),
         primary_grace: secs(5),
         queue_timeout: secs(100),
         policy: Policy {
-            on_primary_lost: OnPrimaryLost::Takeover,
             gates_deadline: secs(20),
             pickup_timeout: secs(30),
-            timing,
+            ..config.policy
         },
-        await_gates: false,
-        on_failure: false,
-        allow_older: false,
-        rerun: Rerun::First,
-        task: Task::Deploy,
+        ..config
     }
 }
 
@@ -145,13 +111,9 @@ impl Scenario {
 
     pub(crate) fn verdict(self, run: u64, begin: Millis) -> Self {
         let config = WatcherConfig {
-            lock: LockName::new("o/r/production").unwrap(),
-            deployment: deployment(run),
             pickup_timeout: secs(30),
             queue_timeout: secs(100),
-            poll: self.timing.poll,
-            resend_after: self.timing.resend_after,
-            rerun: Rerun::First,
+            ..cast::watcher(self.timing, run)
         };
         self.with(Part::Watcher(Box::new(config)), works(0), Some(begin))
     }

@@ -4,18 +4,20 @@ mod foreign;
 
 use std::{sync::Arc, time::Duration};
 
+pub(crate) use lease::testing::cast::deployment;
 use lease::{
-    LockName, OnPrimaryLost, Phase, Policy, Record, Timing,
+    Phase, Record, Timing,
     protocol::{
         Alarm, AlarmConfig, AlarmEnd, Appender, AppenderConfig, AppenderEnd, Candidate,
         CandidateConfig, Command, Conclusion, Effect, Ended, GatesConfig, Input, Judged, Now,
-        Rerun, SwapAnswer, Task, Watcher, WatcherConfig,
+        Rerun, SwapAnswer, Watcher, WatcherConfig,
     },
     store::{Snapshot, StoreError, Write},
+    testing::cast,
 };
 use ledger::{
     AlertKind, AttemptOutcome, Deployment, Entry, Event, FailureReason, Gate, GateStatus, Outcome,
-    Party, PreflightResult, Role, TakeoverReason, Timestamp,
+    Party, PreflightResult, TakeoverReason, Timestamp,
 };
 
 pub(crate) fn secs(n: u64) -> Duration {
@@ -140,55 +142,9 @@ pub(crate) struct Play {
 pub(crate) const PRIMARY: usize = 0;
 pub(crate) const STANDBY: usize = 1;
 
-pub(crate) fn deployment(run: u64) -> Deployment {
-    Deployment {
-        id: format!("o/r/{run}/1"),
-        run: format!("o/r/{run}"),
-        workflow: "deploy.yml".to_owned(),
-        git_ref: "refs/heads/main".to_owned(),
-        run_number: run,
-        run_attempt: 1,
-        trigger: "push".to_owned(),
-        ..Deployment::default()
-    }
-}
-
+/// Candidate `number` of the two of run `run`.
 pub(crate) fn config(run: u64, number: u32) -> CandidateConfig {
-    let role = if number == 1 {
-        Role::Primary
-    } else {
-        Role::Secondary
-    };
-    let me = Party {
-        candidate: number,
-        role,
-        runner: format!("runner-{number}"),
-        ..Party::default()
-    };
-    CandidateConfig {
-        lock: LockName::new("o/r/production").unwrap(),
-        deployment: deployment(run),
-        me,
-        instance: format!("{run}-{number}"),
-        candidates: 2,
-        attempts: 1,
-        attempt_timeout: secs(600),
-        retry_wait: secs(30),
-        timeout: secs(2100),
-        primary_grace: secs(20),
-        queue_timeout: secs(1800),
-        policy: Policy {
-            on_primary_lost: OnPrimaryLost::Takeover,
-            gates_deadline: secs(300),
-            pickup_timeout: secs(300),
-            timing: Timing::GIT,
-        },
-        await_gates: false,
-        on_failure: false,
-        allow_older: false,
-        rerun: Rerun::First,
-        task: Task::Deploy,
-    }
+    cast::candidate(Timing::GIT, run, number, 2)
 }
 
 /// What a preflight tells of the leg `of`.
@@ -293,13 +249,9 @@ impl Play {
     /// `verdict` of any attempt of a run.
     pub(crate) fn judge(&mut self, deployment: Deployment, rerun: Rerun) -> usize {
         let config = WatcherConfig {
-            lock: LockName::new("o/r/production").unwrap(),
             deployment: deployment.clone(),
-            pickup_timeout: secs(300),
-            queue_timeout: secs(1800),
-            poll: secs(2),
-            resend_after: secs(1),
             rerun,
+            ..cast::watcher(Timing::GIT, deployment.run_number)
         };
         self.enter(
             Actor::Watcher(Box::new(Watcher::new(config))),

@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
+pub(crate) use lease::testing::cast::deployment;
 use lease::{
-    LockName, OnPrimaryLost, Policy, Timing,
-    protocol::{CandidateConfig, Rerun, Task, WatcherConfig},
+    Timing,
+    protocol::{CandidateConfig, WatcherConfig},
+    testing::cast,
 };
-use ledger::{Deployment, Entry, Event, FailureReason, Outcome, Party, Role, TakeoverReason};
+use ledger::{Deployment, Entry, Event, FailureReason, Outcome, TakeoverReason};
 
 use crate::{
     faults::Fault,
@@ -28,23 +30,6 @@ pub(crate) fn secs(n: u64) -> Duration {
     SECOND * n as u32
 }
 
-/// The first attempt of a run.
-pub(crate) fn deployment(run: u64) -> Deployment {
-    Deployment {
-        id: format!("o/r/{run}/1"),
-        run: format!("o/r/{run}"),
-        environment: "production".to_owned(),
-        workflow: "deploy.yml".to_owned(),
-        git_ref: "refs/heads/main".to_owned(),
-        run_number: run,
-        run_attempt: 1,
-        sha: "c0ffee".to_owned(),
-        actor: "someone".to_owned(),
-        version: format!("v{run}"),
-        trigger: "push".to_owned(),
-    }
-}
-
 /// A later attempt of the same run.
 pub(crate) fn again(deployment: &Deployment, attempt: u64) -> Deployment {
     let id = format!("{}/{attempt}", deployment.run);
@@ -56,53 +41,11 @@ pub(crate) fn again(deployment: &Deployment, attempt: u64) -> Deployment {
 }
 
 pub(crate) fn candidate(run: u64, number: u32, candidates: u32) -> CandidateConfig {
-    let role = if number == 1 {
-        Role::Primary
-    } else {
-        Role::Secondary
-    };
-    CandidateConfig {
-        lock: LockName::new("o/r/production").unwrap(),
-        deployment: deployment(run),
-        me: Party {
-            candidate: number,
-            role,
-            runner: format!("runner-{number}"),
-            runner_group: "default".to_owned(),
-            boot_id: format!("host-{number}"),
-        },
-        instance: format!("{run}-{number}"),
-        candidates,
-        attempts: 1,
-        attempt_timeout: secs(600),
-        retry_wait: secs(30),
-        timeout: secs(2100),
-        primary_grace: secs(20),
-        queue_timeout: secs(1800),
-        policy: Policy {
-            on_primary_lost: OnPrimaryLost::Takeover,
-            gates_deadline: secs(300),
-            pickup_timeout: secs(300),
-            timing: Timing::GIT,
-        },
-        await_gates: false,
-        on_failure: false,
-        allow_older: false,
-        rerun: Rerun::First,
-        task: Task::Deploy,
-    }
+    cast::candidate(Timing::GIT, run, number, candidates)
 }
 
 pub(crate) fn watcher(run: u64) -> WatcherConfig {
-    WatcherConfig {
-        lock: LockName::new("o/r/production").unwrap(),
-        deployment: deployment(run),
-        pickup_timeout: secs(300),
-        queue_timeout: secs(1800),
-        poll: secs(2),
-        resend_after: secs(1),
-        rerun: Rerun::First,
-    }
+    cast::watcher(Timing::GIT, run)
 }
 
 pub(crate) fn works(takes: u64) -> Plan {
