@@ -74,3 +74,50 @@ pub fn temp(context: &GitHubContext) -> PathBuf {
 pub fn own_folder(temp: &Path) -> PathBuf {
     temp.join("baton")
 }
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    reason = "a test's own set-up; a panic is its failure"
+)]
+mod tests {
+    use actions_kit::{Redactor, WrongInput};
+
+    use super::*;
+    use crate::Place;
+
+    /// What a step is told of its store that was given `given`, after one whose store was `before`.
+    fn told(before: &str, given: &str) -> Vec<WrongInput> {
+        let temp = tempfile::tempdir().unwrap();
+        let mut file = CandidateFile::new("o/r/7/1", "production", 1, 2, "primary");
+        let _kept = file.set_store(before);
+        file.write(temp.path(), &Redactor::new()).unwrap();
+        let mut environment = Environment::from([
+            ("RUNNER_TEMP", temp.path().to_str().unwrap()),
+            ("INPUT_DEPLOYMENT_ID", "o/r/7/1"),
+            ("INPUT_STORE", given),
+        ]);
+        adopt_earlier_step(&mut environment).unwrap();
+        let mut wrong = WrongInputs::default();
+        let context = GitHubContext::read(&environment, &mut WrongInputs::default());
+        let store = environment.get("INPUT_STORE").unwrap();
+        let place = Place::read(store, None, &environment, &context, &mut wrong);
+        assert_eq!(place.is_none(), !wrong.is_empty());
+        wrong.findings().to_vec()
+    }
+
+    #[test]
+    fn a_store_that_could_not_be_left_is_asked_for_and_never_replaced_by_another() {
+        for before in ["redis://baton:canary@h", "git+https://canary@h/x.git"] {
+            let told = told(before, "");
+            let [wrong] = told.as_slice() else {
+                panic!("{told:?}")
+            };
+            assert_eq!(wrong.name, "store");
+            let all = format!("{wrong:?}");
+            assert!(all.contains("holds credentials") && !all.contains("canary"));
+        }
+        assert_eq!(told("redis://baton:canary@h", "redis://baton:x@h"), []);
+        assert_eq!(told("redis://h", ""), []);
+    }
+}
