@@ -254,12 +254,17 @@ fn of_store(plan: &Plan, forgetful: &mut bool, dice: &mut Dice) -> Vec<(Duration
 
 /// The first server reaches the second no more.
 fn apart(at: Duration) -> Vec<(Duration, Fault)> {
+    cut_apart()
+        .map(|(from, to, way)| (at, Fault::Way { from, to, way }))
+        .into()
+}
+
+/// The ways between the two servers, cut.
+pub(crate) fn cut_apart() -> [(u8, u8, Way); 2] {
     let [first, second] = stage::STORES;
     let way = Way {
         cut: true,
         ..Way::default()
     };
-    [(first, second), (second, first)]
-        .map(|(from, to)| (at, Fault::Way { from, to, way }))
-        .into()
+    [(first, second, way), (second, first, way)]
 }

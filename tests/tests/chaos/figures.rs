@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use baton_tests::target::Said;
 use ledger::{Event, Outcome};
 
-use crate::{plan::Plan, play::Played, stage::Stage};
+use crate::{plan::Plan, play::Played, stage::Stage, verdict};
 
 /// Counts by name.
 type Counts = BTreeMap<String, usize>;
@@ -19,6 +19,8 @@ pub(crate) struct Figures {
     /// At the target, from the last line of a holder to the first of its successor after silence, by store and timing.
     gaps: BTreeMap<String, Vec<Duration>>,
     lines: usize,
+    /// Tokens that a store gave out once more, because it had forgotten it.
+    given_twice: usize,
 }
 
 impl Figures {
@@ -38,6 +40,7 @@ impl Figures {
         }
         let lines = stage.scene.target().lines();
         figures.lines = lines.len();
+        figures.given_twice = verdict::given_twice(&played.ever());
         let timing = if plan.lease.is_some() {
             "5s"
         } else {
@@ -92,6 +95,7 @@ impl Figures {
             self.gaps.entry(name).or_default().extend(gaps);
         }
         self.lines += other.lines;
+        self.given_twice += other.given_twice;
     }
 
     /// Whether anything was ever deployed.
@@ -133,6 +137,7 @@ impl fmt::Display for Figures {
                 worst.as_secs_f64()
             )?;
         }
+        writeln!(f, "tokens given twice: {}", self.given_twice)?;
         write!(f, "lines at the targets: {}", self.lines)
     }
 }

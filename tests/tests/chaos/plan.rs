@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use crate::{
     dice::Dice,
-    faults::{self, Happening},
+    faults::{self, Fault, Happening, StoreFault},
     store::Kind,
 };
+
+/// How long after a failover the next leg comes.
+const AFTERWARDS: Duration = Duration::from_secs(8);
 
 /// One round.
 #[derive(Debug)]
@@ -18,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) guarded: bool,
     /// The store may forget what it has acknowledged: only what a guarded target promises is left (design §5).
     pub(crate) forgetful: bool,
+    /// What takes over has seen nothing of the round: all of it is forgotten.
+    pub(crate) unseen: bool,
     /// Things break from the beginning on, and not only once a command runs.
     pub(crate) early: bool,
     pub(crate) deployments: Vec<Deployment>,
@@ -64,6 +69,7 @@ impl Plan {
             lease,
             guarded,
             forgetful: false,
+            unseen: false,
             early,
             deployments,
             happenings: Vec::new(),
@@ -73,7 +79,33 @@ impl Plan {
         for happening in &mut plan.happenings {
             happening.at = happening.at.mul_f64(longer);
         }
+        if plan.forgetful {
+            plan.unseen = seed.is_multiple_of(2);
+            plan.add_a_latecomer();
+        }
         plan
+    }
+
+    /// Where the store may forget, one more leg comes afterwards, of the first deployment where there is a host for it. It
+    /// has seen nothing of what was forgotten, so that it may be given a token once more.
+    fn add_a_latecomer(&mut self) {
+        let forgets = self
+            .happenings
+            .iter()
+            .filter(|h| matches!(h.fault, Fault::Store(StoreFault::FailOver)))
+            .map(|h| h.at)
+            .max();
+        let first = self.deployments.iter_mut().find(|d| d.legs.len() < 3);
+        if let (Some(forgets), Some(first)) = (forgets, first) {
+            first.legs.push(Leg {
+                delay: forgets + AFTERWARDS,
+                script: r#"write "deploy-$BATON_ATTEMPT" 2"#.to_owned(),
+                attempts: 2,
+                on_failure: false,
+                await_gates: false,
+                hold: false,
+            });
+        }
     }
 
     /// How much longer everything takes than at the short lease time.
@@ -125,7 +157,7 @@ mod tests {
     use nix::sys::signal::Signal;
 
     use super::*;
-    use crate::faults::{Fault, LegFault, StoreFault};
+    use crate::faults::LegFault;
 
     #[test]
     fn a_seed_means_the_same_round_every_time() {

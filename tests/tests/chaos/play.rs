@@ -8,12 +8,13 @@ use std::{
 };
 
 use baton_tests::{Process, Run, patience, process};
+use ledger::Entry;
 use nix::sys::signal::Signal;
 use test_servers::Way;
 
 use crate::{
     clock::{Clock, What},
-    faults::{Fault, LegFault, StoreFault},
+    faults::{self, Fault, LegFault, StoreFault},
     legs,
     plan::Plan,
     stage::{self, Stage},
@@ -49,6 +50,14 @@ pub(crate) struct Played {
     pub(crate) stuck: Vec<String>,
 }
 
+impl Played {
+    /// Every entry that the ledger ever showed; where the store forgets, of what it forgot too.
+    pub(crate) fn ever(&self) -> Vec<Entry> {
+        let after = self.books.iter().flat_map(|b| &b.entries).cloned();
+        self.seen.entries().chain(after).collect()
+    }
+}
+
 /// The outputs of a leg that ended by itself.
 #[derive(Debug)]
 pub(crate) struct Said {
@@ -75,7 +84,11 @@ pub(crate) fn play(plan: &Plan, stage: &Stage, store: Store) -> Played {
         .iter()
         .map(|run| legs::verdict(plan, stage, &access, run))
         .collect();
-    let mut seen = Witness::default();
+    if plan.unseen {
+        for (from, to, way) in faults::cut_apart() {
+            stage.hosts.set(from, to, way);
+        }
+    }
     thread::scope(|scope| {
         // The store takes its time to start again; meanwhile the other things happen at their times.
         let (breaks, broken) = mpsc::channel::<StoreFault>();
@@ -87,8 +100,7 @@ pub(crate) fn play(plan: &Plan, stage: &Stage, store: Store) -> Played {
             servers
         });
         let (stop, stopped) = mpsc::channel::<()>();
-        let watching =
-            (!plan.forgetful).then(|| scope.spawn(|| Witness::watch(stage, &reader, stopped)));
+        let watching = scope.spawn(|| Witness::watch(stage, &reader, stopped));
         for moment in Clock::new(plan, stage) {
             match moment {
                 What::Enters(d, l) => {
@@ -115,9 +127,7 @@ pub(crate) fn play(plan: &Plan, stage: &Stage, store: Store) -> Played {
         let servers = hand.join().unwrap();
         let stuck = settle(plan, &mut actors, &mut others);
         drop(stop);
-        if let Some(watching) = watching {
-            seen = watching.join().unwrap();
-        }
+        let seen = watching.join().unwrap();
         let verdicts = others.iter_mut().take(runs.len()).enumerate();
         let out_of_reach = verdicts
             .filter_map(|(d, v)| (!v.runs() && v.wait(PATIENCE).code == Some(69)).then_some(d))
@@ -221,9 +231,9 @@ fn settle(plan: &Plan, actors: &mut Actors, others: &mut [Process]) -> Vec<Strin
 
 /// The ledger once all is over. What is held ends by a person's word first, as it would.
 fn last_books(plan: &Plan, stage: &Stage, access: &Access, reader: &Reader) -> Option<Books> {
-    // What it has forgotten nobody asks for.
+    // What is held there a person need not end: of what it has forgotten nobody asks for an end.
     if plan.forgetful {
-        return None;
+        return reader(stage);
     }
     let read = || patience::within_reach(PATIENCE.mul_f64(plan.longer()), || reader(stage));
     let books = read()?;

@@ -2,7 +2,7 @@
 //! be there at the end, as it was.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::mpsc::{Receiver, RecvTimeoutError},
     time::Duration,
 };
@@ -14,9 +14,9 @@ use crate::{stage::Stage, store::Reader};
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(700);
 
-/// Every entry that was ever seen, by its place, as JSON.
+/// Every entry that was ever seen, with its place, as JSON. A store that forgets may show two at one place.
 #[derive(Debug, Default)]
-pub(crate) struct Witness(BTreeMap<u64, String>);
+pub(crate) struct Witness(BTreeSet<(u64, String)>);
 
 impl Witness {
     /// Reads until `stopped` is let go of.
@@ -24,10 +24,17 @@ impl Witness {
         let mut witness = Witness::default();
         while stopped.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
             for entry in reader(stage).into_iter().flat_map(|b| b.entries) {
-                witness.0.entry(entry.seq).or_insert_with(|| text(&entry));
+                witness.0.insert((entry.seq, text(&entry)));
             }
         }
         witness
+    }
+
+    /// What was seen.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = Entry> {
+        self.0
+            .iter()
+            .map(|(_, text)| serde_json::from_str(text).unwrap())
     }
 
     /// What was seen and is there no more, or is another now.
@@ -68,7 +75,7 @@ mod tests {
     fn what_was_seen_and_is_gone_or_is_another_is_missed() {
         let mut witness = Witness::default();
         for entry in entries([1, 2]) {
-            witness.0.insert(entry.seq, text(&entry));
+            witness.0.insert((entry.seq, text(&entry)));
         }
         assert_eq!(witness.misses(&entries([1, 2])), [""; 0]);
         assert_eq!(witness.misses(&entries([1, 2])[..1]).len(), 1);

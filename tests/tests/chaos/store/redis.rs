@@ -56,8 +56,9 @@ pub(super) fn start(plan: &Plan, stage: &Stage) -> Store {
                 .contains("master_link_status:up")
                 .then_some(())
         });
+        // A copy that has heard nothing for longer than ten times that is not let take over.
         let config = format!(
-            "sentinel monitor store {one} {} 1\nsentinel down-after-milliseconds store 1000\n\
+            "sentinel monitor store {one} {} 1\nsentinel down-after-milliseconds store 3000\n\
              sentinel failover-timeout store 5000\n",
             first.port
         );
@@ -75,11 +76,15 @@ pub(super) fn start(plan: &Plan, stage: &Stage) -> Store {
     } else {
         (format!("redis://{place}/0"), None)
     };
-    // After a failover nothing is asked of the ledger.
-    let asked = place;
+    // The first for as long as it lives, then the one that took over.
+    let copy = others.as_ref().map(|(second, _)| second.port);
+    let asked: Vec<String> = [place]
+        .into_iter()
+        .chain(copy.map(|port| format!("{two}:{port}")))
+        .collect();
     Store {
         access: Access::Same(address),
-        reader: Box::new(move |stage| books(stage, &asked)),
+        reader: Box::new(move |stage| asked.iter().find_map(|place| books(stage, place))),
         servers: Box::new(Pair {
             first: Some(first),
             setup,
