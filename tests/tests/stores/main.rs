@@ -15,6 +15,7 @@ mod left_out;
 mod page;
 mod people;
 mod server;
+mod set_back;
 mod watching;
 mod whole;
 

@@ -111,6 +111,18 @@ impl Server {
         }
     }
 
+    /// Takes everything away that is ours, and leaves the tables.
+    pub(crate) fn empty(&self) {
+        match self {
+            Server::Postgres(server) => {
+                sql(server, "baton", "TRUNCATE baton_leases, baton_ledger");
+            }
+            Server::Redis(server) => {
+                server.command(&["FLUSHALL"]);
+            }
+        }
+    }
+
     /// Takes one entry of the ledger away.
     pub(crate) fn lose_entry(&self, seq: u64) {
         match self {

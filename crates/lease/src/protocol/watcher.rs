@@ -237,7 +237,7 @@ impl Watcher {
         let (since, error) = self.failing_since.as_ref()?;
         let patience = if self.view.is_none() {
             // The run's true conclusion is worth waiting for: a candidate may be deploying all the while.
-            STORE_PATIENCE.max(self.config.pickup_timeout)
+            self.config.pickup_timeout
         } else {
             self.config.queue_timeout.max(STORE_PATIENCE)
         };
