@@ -105,7 +105,11 @@ fn a_failure(place: &Place) -> f64 {
     let began = deployment.await_begin(2, Duration::from_secs(60));
     assert!(secondary.wait().unwrap().success(), "{}", deployment.logs());
     assert!(!primary.wait().unwrap().success());
-    began - failed
+    let took = began - failed;
+    if took > place.failure_limit {
+        println!("from {failed} to {began}: {}", deployment.logs());
+    }
+    took
 }
 
 /// Runs `count` of these, some at a time.
