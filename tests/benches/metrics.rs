@@ -1,6 +1,6 @@
 //! `push-metrics` over a ledger of 10,000 and one of 100,000 events, beside a shell script that reads the counters from
-//! the gateway, adds and pushes them back: a real Pushgateway, a store on disk and one in PostgreSQL, and a server that
-//! plays Loki.
+//! the gateway, adds and pushes them back: a real Pushgateway, a store on disk, one in PostgreSQL and one in Redis, and a
+//! server that plays Loki.
 //!
 //! The script knows one deployment and one place; it loses a deployment whenever two run at once.
 
@@ -26,13 +26,16 @@ use std::{
 };
 
 use grown::{ENVIRONMENT, Grown, REPOSITORY};
-use test_servers::{Postgres, PostgresSetup, Pushgateway};
+use test_servers::{Postgres, PostgresSetup, Pushgateway, Redis, RedisSetup};
 
 /// What an engineer would write in an afternoon.
 const SCRIPT: &str = include_str!("metrics.sh");
 
 /// How often each is run; they take turns.
 const ROUNDS: usize = 25;
+
+/// How many events the two ledgers of a store have.
+const EVENTS: [u64; 2] = [10_000, 100_000];
 
 /// How often what needs new events is run: the events cost more than the runs.
 const SHIPPED: usize = 11;
@@ -218,7 +221,7 @@ fn from_postgres(folder: &Path, gateway: &Pushgateway) -> bool {
         settings: vec!["autovacuum=off".to_owned()],
         ..PostgresSetup::default()
     });
-    let ledgers = [10_000, 100_000].map(|events| {
+    let ledgers = EVENTS.map(|events| {
         let input = format!(
             "postgres://{}:canary%2Fp%40ss%20w%3Ard@127.0.0.1:{}/{}?sslmode=disable",
             Postgres::USER,
@@ -227,6 +230,26 @@ fn from_postgres(folder: &Path, gateway: &Pushgateway) -> bool {
         );
         Grown::in_postgres(&input, events)
     });
+    from_server("PostgreSQL", folder, &ledgers, gateway)
+}
+
+/// The same from a Redis server that keeps what it acknowledges.
+fn from_redis(folder: &Path, gateway: &Pushgateway) -> bool {
+    let server = Redis::start_with(&RedisSetup {
+        config: "appendonly yes\nappendfsync always\n".to_owned(),
+        ..RedisSetup::default()
+    });
+    let mut database = 0;
+    let ledgers = EVENTS.map(|events| {
+        database += 1;
+        let input = format!("redis://127.0.0.1:{}/{database}", server.port);
+        Grown::in_redis(&input, events)
+    });
+    from_server("Redis", folder, &ledgers, gateway)
+}
+
+/// Both ledgers of a server, by turns.
+fn from_server(name: &str, folder: &Path, ledgers: &[Grown; 2], gateway: &Pushgateway) -> bool {
     let url = gateway.url();
     let pushed = |ledger| step(folder, ledger, &[("pushgateway-url", &url)]);
     let mut figures = [const { Vec::new() }; 2];
@@ -240,13 +263,9 @@ fn from_postgres(folder: &Path, gateway: &Pushgateway) -> bool {
         }
     }
     let [small, large] = figures.each_mut().map(|all| leg::median(all));
-    let fine = leg::within(
-        "10,000 events in PostgreSQL, pushed, median of 25",
-        small,
-        60.0,
-        "ms",
-    );
-    leg::beside("100,000 events in PostgreSQL, pushed", large, "ms");
+    let what = format!("10,000 events in {name}, pushed, median of {ROUNDS}");
+    let fine = leg::within(&what, small, 60.0, "ms");
+    leg::beside(&format!("100,000 events in {name}, pushed"), large, "ms");
     fine & leg::within("  100,000 / 10,000 events", large / small, 1.5, "x")
 }
 
@@ -306,11 +325,12 @@ fn whole_chain(folder: &Path, ledger: &Grown) -> bool {
 fn main() -> ExitCode {
     let folder = tempfile::tempdir().unwrap();
     let begin = Instant::now();
-    let mut ledgers = [10_000, 100_000].map(|events| Grown::new(folder.path(), events));
+    let mut ledgers = EVENTS.map(|events| Grown::new(folder.path(), events));
     leg::beside("(both ledgers written)", begin.elapsed().as_secs_f64(), "s");
     let gateway = Pushgateway::start();
     let mut fine = pushes(folder.path(), &ledgers, &gateway);
     fine &= from_postgres(folder.path(), &gateway);
+    fine &= from_redis(folder.path(), &gateway);
     fine &= whole_chain(folder.path(), &ledgers[1]);
     fine &= shipped(folder.path(), &mut ledgers, &gateway);
     let peak = memory(step(

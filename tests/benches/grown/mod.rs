@@ -20,6 +20,7 @@ use lease::{
         Snapshot, Store, Swap, Write,
         git::{GitOptions, GitRemote, GitStore},
         postgres::{PostgresOptions, PostgresStore},
+        redis::{RedisOptions, RedisServer, RedisStore},
     },
     testing::writes,
 };
@@ -81,6 +82,16 @@ impl Grown {
     pub(crate) fn in_postgres(input: &str, events: u64) -> Grown {
         let store = PostgresStore::new(PostgresOptions {
             settings: input.parse::<Settings>().unwrap(),
+            lock: lock(),
+            request_timeout: PATIENT,
+        });
+        Grown::grow(runtime(), Box::new(store), input.to_owned(), events)
+    }
+
+    /// As [`Grown::new`], in the Redis database that `input` names.
+    pub(crate) fn in_redis(input: &str, events: u64) -> Grown {
+        let store = RedisStore::new(RedisOptions {
+            server: RedisServer::parse(input).unwrap(),
             lock: lock(),
             request_timeout: PATIENT,
         });
