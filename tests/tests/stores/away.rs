@@ -47,12 +47,7 @@ fn who_only_looks_makes_nothing() {
         );
         assert!(server.is_empty());
         let run = Run::number(1);
-        let leg = scene.candidate(&run, 1, "write deploy 0.1");
-        server
-            .keeps(leg)
-            .input("candidates", 1)
-            .finish(SOON)
-            .expect(0);
+        server.is_deployed_over(&scene, &run);
         let status = server.keeps(scene.person("status"));
         let looked = status.flag("--history=1d").finish(SOON).expect(0);
         assert!(looked.log().contains("succeeded"), "{}", looked.log());

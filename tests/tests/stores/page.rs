@@ -69,12 +69,7 @@ fn the_tables_of_the_page_are_those_that_are_made() {
 fn the_trail_is_read_by_hand_as_the_page_says() {
     let (scene, run) = (Scene::new(), Run::number(1));
     let server = Server::postgres();
-    let leg = scene.candidate(&run, 1, "write deploy 0.1");
-    server
-        .keeps(leg)
-        .input("candidates", 1)
-        .finish(SOON)
-        .expect(0);
+    server.is_deployed_over(&scene, &run);
     let Server::Postgres(postgres) = &server else {
         unreachable!("it is one")
     };
@@ -82,12 +77,7 @@ fn the_trail_is_read_by_hand_as_the_page_says() {
     assert!(sql(postgres, "baton", &query).is_some(), "{query}");
 
     let (scene, server) = (Scene::new(), Server::redis());
-    let leg = scene.candidate(&run, 1, "write deploy 0.1");
-    server
-        .keeps(leg)
-        .input("candidates", 1)
-        .finish(SOON)
-        .expect(0);
+    server.is_deployed_over(&scene, &run);
     let Server::Redis(redis) = &server else {
         unreachable!("it is one")
     };

@@ -1,6 +1,6 @@
 //! A real server that a store lives in.
 
-use baton_tests::Step;
+use baton_tests::{Ended, Run, Scene, Step};
 use nix::sys::signal::Signal;
 use probes::resolver::Resolver;
 use test_servers::{Postgres, Redis, RedisSetup};
@@ -136,6 +136,13 @@ impl Server {
                 assert_eq!(removed, "1");
             }
         }
+    }
+
+    /// The deployment of `run` by a candidate of its own, to its good end.
+    #[track_caller]
+    pub(crate) fn is_deployed_over(&self, scene: &Scene, run: &Run) -> Ended {
+        let leg = self.keeps(scene.candidate(run, 1, "write deploy 0.1"));
+        leg.input("candidates", 1).finish(crate::SOON).expect(0)
     }
 
     /// `step` with its lease and ledger here.

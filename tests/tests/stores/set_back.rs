@@ -31,9 +31,7 @@ fn a_store_that_is_emptied_under_a_deployment_ends_everybody_with_what_happened_
         }
         assert_eq!(scene.writers(), Vec::<u32>::new(), "the command is dead");
         // Nobody claimed again, and what comes next goes by what the store shows now.
-        let next = scene.candidate(&Run::number(2), 1, "write deploy 0.1");
-        let next = server.keeps(next).input("candidates", 1);
-        let next = next.finish(SOON).expect(0);
+        let next = server.is_deployed_over(&scene, &Run::number(2));
         assert_eq!(next.output("fencing-token"), "1");
     }
 }

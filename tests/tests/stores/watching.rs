@@ -15,12 +15,7 @@ fn a_verdict_says_once_that_its_store_is_away_and_once_that_it_answers_again() {
         verdict.says("; trying again", SOON);
         server.signal(Signal::SIGCONT);
         verdict.says("the store answers again", SOON);
-        let leg = scene.candidate(&run, 1, "write deploy 0.1");
-        server
-            .keeps(leg)
-            .input("candidates", 1)
-            .finish(SOON)
-            .expect(0);
+        server.is_deployed_over(&scene, &run);
         let judged = verdict.wait(TAKEOVER).expect(0);
         let log = judged.log();
         let told = |what: &str| log.matches(what).count();
@@ -58,9 +53,7 @@ fn a_status_does_not_call_a_lock_unused_that_it_cannot_read() {
 fn a_status_does_not_call_a_lock_unused_whose_lease_alone_is_gone() {
     for server in Server::each() {
         let (scene, run) = (Scene::new(), Run::number(1));
-        let leg = scene.candidate(&run, 1, "write deploy 0.1");
-        let leg = server.keeps(leg).input("candidates", 1);
-        leg.finish(SOON).expect(0);
+        server.is_deployed_over(&scene, &run);
         server.lose_the_lease();
         let status = server.keeps(scene.person("status"));
         let refused = status.finish(SOON).expect(69).log();
@@ -75,9 +68,7 @@ fn a_status_does_not_call_a_lock_unused_whose_lease_alone_is_gone() {
 fn a_gap_in_the_ledger_is_told_by_everybody_who_reads_it() {
     for server in Server::each() {
         let (scene, run) = (Scene::new(), Run::number(1));
-        let leg = scene.candidate(&run, 1, "write deploy 0.1");
-        let leg = server.keeps(leg).input("candidates", 1);
-        leg.finish(SOON).expect(0);
+        server.is_deployed_over(&scene, &run);
         server.lose_entry(2);
         let gap = "missing is #2,";
         let history = server.keeps(scene.person("status")).flag("--history=1d");
@@ -129,13 +120,7 @@ fn a_redis_server_that_forgets_is_warned_of_where_a_deployment_begins() {
         };
         redis.command(&["CONFIG", "SET", "appendonly", file]);
         let (scene, run) = (Scene::new(), Run::number(1));
-        let leg = scene.candidate(&run, 1, "write deploy 0.1");
-        let log = server
-            .keeps(leg)
-            .input("candidates", 1)
-            .finish(SOON)
-            .expect(0)
-            .log();
+        let log = server.is_deployed_over(&scene, &run).log();
         let lines = log.matches("keeps no append-only file").count();
         assert_eq!(lines, usize::from(warned), "{log}");
     }

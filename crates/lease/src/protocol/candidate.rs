@@ -10,6 +10,7 @@ use super::{
     CandidateConfig, Conclusion, Effect, Input, Now, SIGNAL_BUDGET, STORE_PATIENCE, SwapAnswer,
     Task,
     lane::{Fate, Lane, Sent},
+    outage::Outage,
     pace::Pace,
     set_back::SetBack,
     stage::{Hold, Purpose, Stage},
@@ -36,7 +37,7 @@ pub struct Candidate {
     reading: bool,
     read_sent: Option<Duration>,
     pace: Pace,
-    failing_since: Option<(Duration, StoreError)>,
+    outage: Outage,
     set_back: SetBack,
     /// The write of which was said that the store does not answer it.
     unanswered_told: Option<String>,
@@ -78,7 +79,7 @@ impl Candidate {
             reading: false,
             read_sent: None,
             pace: Pace::default(),
-            failing_since: None,
+            outage: Outage::default(),
             set_back: SetBack::default(),
             unanswered_told: None,
             wake: Duration::ZERO,
@@ -138,17 +139,11 @@ impl Candidate {
         let snapshot = match answer {
             Ok(snapshot) => snapshot,
             Err(error) => {
-                if self.failing_since.is_none() {
-                    out.push(Effect::Say(format!("{error}; trying again")));
-                }
-                let since = self.failing_since.take().map_or(now, |(since, _)| since);
-                self.failing_since = Some((since, error));
-                return;
+                return out.extend(self.outage.failed(now, error).map(Effect::Say));
             }
         };
-        if self.failing_since.take().is_some() && self.view.is_some() {
-            out.push(Effect::Say("the store answers again".to_owned()));
-        }
+        let told = self.outage.ended().filter(|_| self.view.is_some());
+        out.extend(told.map(Effect::Say));
         if self.is_stale(now, &snapshot) {
             if let Some(view) = &self.view {
                 let told = self.set_back.shows_less(now, view, &snapshot);
@@ -156,8 +151,7 @@ impl Candidate {
             }
             return;
         }
-        let told = self.set_back.caught_up();
-        out.extend(told.map(|told| Effect::Say(told.to_owned())));
+        out.extend(self.set_back.caught_up().map(Effect::Say));
         let fate = self.lane.fate(&snapshot);
         match &mut self.view {
             Some(view) => view.accept(snapshot, now),
@@ -445,16 +439,11 @@ impl Candidate {
     /// Whether all it does is to wait behind others: nobody waits for its entry, and what it reads is not its own
     /// deployment's record.
     fn is_queueing(&self) -> bool {
-        let under_way = |view: &View| {
-            let own = view
-                .record()
-                .filter(|r| r.deployment.id == self.config.deployment.id);
-            own.is_some_and(|r| !r.phase.is_terminal())
-        };
+        let own = self.view.as_ref().and_then(View::own);
         self.hold.is_none()
             && self.signal.is_none()
             && self.config.task == Task::Deploy
-            && !self.view.as_ref().is_some_and(under_way)
+            && own.is_none_or(|r| r.phase.is_terminal())
     }
 
     /// Whether the write under way is one that may take its time.
@@ -507,6 +496,8 @@ impl Candidate {
             return Some(self.signalled(name, false));
         }
         let patience = self.config.queue_timeout.max(STORE_PATIENCE);
+        let timing = self.config.policy.timing;
+        let set_back = self.set_back.is_final(now, self.view.as_ref(), timing);
         if let Some(hold) = &self.hold {
             if tree_lives || now < hold.deadline() {
                 return None;
@@ -519,7 +510,7 @@ impl Candidate {
             let refused = refused
                 .map(|(error, (since, _))| (since.max(hold.deadline()), error, STORE_PATIENCE));
             // What a person must mend is not waited for as long as a network.
-            let unread = self.failing_since.clone().map(|(since, error)| {
+            let unread = self.outage.since().cloned().map(|(since, error)| {
                 let patience = if error.is_passing() {
                     patience
                 } else {
@@ -527,21 +518,15 @@ impl Candidate {
                 };
                 (since, error, patience)
             });
-            let set_back = self.set_back.error(self.view.as_ref());
-            let set_back = set_back
-                .map(|(since, error)| (since, error, SetBack::patience(self.config.policy.timing)));
-            return [refused, set_back, unanswered, unread]
-                .into_iter()
-                .flatten()
-                .find(|(since, _, patience)| now >= *since + *patience)
-                .map(|(_, error, _)| Conclusion::StoreLost(error));
+            let past = |(since, error, patience)| (now >= since + patience).then_some(error);
+            let error = refused.and_then(past).or(set_back);
+            let error = error.or_else(|| [unanswered, unread].into_iter().flatten().find_map(past));
+            return error.map(Conclusion::StoreLost);
         }
         if let Some(error) = &self.lane.final_error {
             return Some(Conclusion::StoreLost(error.clone()));
         }
-        if let Some((since, error)) = self.set_back.error(self.view.as_ref())
-            && now >= since + SetBack::patience(self.config.policy.timing)
-        {
+        if let Some(error) = set_back {
             return Some(Conclusion::StoreLost(error));
         }
         if let Some((since, error)) = self.lane.unanswered()
@@ -549,7 +534,7 @@ impl Candidate {
         {
             return Some(Conclusion::StoreLost(error));
         }
-        let (since, error) = self.failing_since.as_ref()?;
+        let (since, error) = self.outage.since()?;
         let patience = if self.view.is_none() {
             STORE_PATIENCE.min(self.config.queue_timeout)
         } else {

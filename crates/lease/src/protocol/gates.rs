@@ -32,9 +32,7 @@ impl Candidate {
             });
         }
         // Reads may lag: one that does not show the claim of the step before this one proves nothing. Larger tokens do.
-        let shown = view
-            .record()
-            .filter(|r| r.deployment.id == self.config.deployment.id && r.token >= token);
+        let shown = view.own().filter(|r| r.token >= token);
         let settled = |r: &Record| r.token > token || r.phase == Phase::Deployed;
         let Some(record) = shown.filter(|r| settled(r)) else {
             let give_up = started + STORE_PATIENCE;

@@ -23,6 +23,7 @@ mod ending;
 mod gates;
 mod holder;
 mod lane;
+mod outage;
 mod pace;
 mod person;
 mod rows;

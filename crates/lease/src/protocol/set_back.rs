@@ -21,9 +21,9 @@ pub(super) struct SetBack {
 
 impl SetBack {
     /// A read showed what was seen before, or more. What to say, if anything.
-    pub(super) fn caught_up(&mut self) -> Option<&'static str> {
+    pub(super) fn caught_up(&mut self) -> Option<String> {
         let told = std::mem::take(self).told;
-        told.then_some("the store shows again what it showed before")
+        told.then(|| "the store shows again what it showed before".to_owned())
     }
 
     /// A read showed less. What to say of it: an answer to a read that was sent before the newest write says nothing, so
@@ -45,9 +45,14 @@ impl SetBack {
         ))
     }
 
-    /// Since when, and what to call it.
-    pub(super) fn error(&self, seen: Option<&View>) -> Option<(Duration, StoreError)> {
-        let since = self.since?;
+    /// What to call it, where nobody waits for it any longer.
+    pub(super) fn is_final(
+        &self,
+        now: Duration,
+        seen: Option<&View>,
+        timing: Timing,
+    ) -> Option<StoreError> {
+        self.until(timing).filter(|until| now >= *until)?;
         let seen = described(&seen?.snapshot);
         let detail = format!(
             "they show less than {seen}, which stood there: the store was set back, by a failover that lost writes, a \
@@ -55,17 +60,13 @@ impl SetBack {
              store shows now"
         );
         let what = "lease and ledger".to_owned();
-        Some((since, StoreError::Foreign { what, detail }))
+        Some(StoreError::Foreign { what, detail })
     }
 
-    /// How long it is waited for: until whoever holds is dead, and whoever would follow has waited.
-    pub(super) fn patience(timing: Timing) -> Duration {
-        timing.deadline + timing.lease
-    }
-
-    /// When the waiting is over.
+    /// Until when it is waited for: until whoever holds is dead, and whoever would follow has waited.
     pub(super) fn until(&self, timing: Timing) -> Option<Duration> {
-        self.since.map(|since| since + Self::patience(timing))
+        self.since
+            .map(|since| since + timing.deadline + timing.lease)
     }
 }
 

@@ -117,17 +117,19 @@ impl View {
         self.snapshot.record.as_ref()
     }
 
+    /// The lease's record, where it is with the watched deployment.
+    pub(super) fn own(&self) -> Option<&Record> {
+        self.record().filter(|r| r.deployment.id == self.watched)
+    }
+
     /// The fencing token in force for the watched deployment; 0 where the lease is not with it.
     pub(super) fn token_in_force(&self) -> u64 {
-        self.record()
-            .filter(|r| r.deployment.id == self.watched)
-            .map_or(0, |r| r.token)
+        self.own().map_or(0, |r| r.token)
     }
 
     /// The lease's record, where it tells the end of the watched deployment.
     pub(super) fn ended(&self) -> Option<Outcome> {
-        let own = self.record().filter(|r| r.deployment.id == self.watched)?;
-        own.phase.outcome()
+        self.own()?.phase.outcome()
     }
 
     /// The watched deployment, as far as the ledger knows it.

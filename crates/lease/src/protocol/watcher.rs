@@ -8,6 +8,7 @@ use super::{
     Conclusion, Effect, Input, Now, Rerun, STOP_NOTICE, STORE_PATIENCE, Verdict, WatcherConfig,
     closer,
     lane::{Fate, Lane},
+    outage::Outage,
     rows, rules,
     set_back::SetBack,
     view::View,
@@ -29,7 +30,7 @@ pub struct Watcher {
     waiting: usize,
     reading: bool,
     read_sent: Option<Duration>,
-    failing_since: Option<(Duration, StoreError)>,
+    outage: Outage,
     set_back: SetBack,
     wake: Duration,
     over: bool,
@@ -58,7 +59,7 @@ impl Watcher {
             waiting: 0,
             reading: false,
             read_sent: None,
-            failing_since: None,
+            outage: Outage::default(),
             set_back: SetBack::default(),
             wake: Duration::ZERO,
             over: false,
@@ -117,23 +118,15 @@ impl Watcher {
         let snapshot = match answer {
             Ok(snapshot) => snapshot,
             Err(error) => {
-                if self.failing_since.is_none() {
-                    out.push(Effect::Say(format!("{error}; trying again")));
-                }
-                let since = self.failing_since.take().map_or(now, |(since, _)| since);
-                self.failing_since = Some((since, error));
-                return;
+                return out.extend(self.outage.failed(now, error).map(Effect::Say));
             }
         };
-        if self.failing_since.take().is_some() {
-            out.push(Effect::Say("the store answers again".to_owned()));
-        }
+        out.extend(self.outage.ended().map(Effect::Say));
         if let Some(view) = self.view.as_ref().filter(|v| v.is_older(&snapshot)) {
             let told = self.set_back.shows_less(now, view, &snapshot);
             return out.extend(told.map(Effect::Say));
         }
-        let told = self.set_back.caught_up();
-        out.extend(told.map(|told| Effect::Say(told.to_owned())));
+        out.extend(self.set_back.caught_up().map(Effect::Say));
         let ours = snapshot
             .record
             .as_ref()
@@ -229,12 +222,13 @@ impl Watcher {
         {
             return Some(error);
         }
-        if let Some((since, error)) = self.set_back.error(self.view.as_ref())
-            && now >= since + SetBack::patience(self.timing())
-        {
-            return Some(error);
+        let set_back = self
+            .set_back
+            .is_final(now, self.view.as_ref(), self.timing());
+        if set_back.is_some() {
+            return set_back;
         }
-        let (since, error) = self.failing_since.as_ref()?;
+        let (since, error) = self.outage.since()?;
         let patience = if self.view.is_none() {
             // The run's true conclusion is worth waiting for: a candidate may be deploying all the while.
             self.config.pickup_timeout
@@ -255,10 +249,7 @@ impl Watcher {
         if let Some((state, outcome)) = state.and_then(|s| Some((s, s.outcome?))) {
             return Intent::Judge(self.verdict(state, outcome));
         }
-        let own = view
-            .record()
-            .filter(|r| r.deployment.id == self.config.deployment.id);
-        match (own, state) {
+        match (view.own(), state) {
             (Some(record), _) if !record.phase.is_terminal() => {
                 self.watch(now, view, record, state)
             }
