@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod appending;
+mod borrowed;
 mod conformance;
 mod disk;
 mod foreign;

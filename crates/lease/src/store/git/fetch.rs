@@ -1,6 +1,8 @@
-//! Reads lease and ledger with one fetch.
+//! Reads lease and ledger with one fetch, or, from a repository on this disk, without one.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
+
+use tokio::time::sleep;
 
 use super::{
     batch::{self, Object},
@@ -19,6 +21,12 @@ use crate::{
 /// How often a read that fell between the two parts of one swap is repeated, before the swap is taken for half done.
 const TORN_READS: usize = 3;
 
+/// Between such reads where nothing is fetched: a receiving git needs a moment for its second ref.
+const TORN_PAUSE: Duration = Duration::from_millis(30);
+
+/// How often the files of two refs that move at this moment are looked at again, before git is asked.
+const MOVING: usize = 3;
+
 /// Leaves what is fetched in the pack that it came in: taken apart, each version of the tip's files would be compressed
 /// anew. Not for reads that follow each other, which would leave a pack each.
 pub(super) const KEEP_PACK: [&str; 2] = ["-c", "fetch.unpackLimit=1"];
@@ -26,8 +34,10 @@ pub(super) const KEEP_PACK: [&str; 2] = ["-c", "fetch.unpackLimit=1"];
 /// What earlier reads left for the next.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
-    /// The newest snapshot, as long as it is whole and the scratch repository is known to hold just that.
+    /// The newest snapshot, as long as it is whole.
     known: Option<Snapshot>,
+    /// Whether the scratch repository's own refs are known to show just that.
+    fetched: bool,
     /// The ledger's boundary is drawn: later fetches bring what follows it, and need no depth.
     has_ledger: bool,
     /// The torn pair that was seen last, and how often. Kept from read to read: a slow server leaves no time for all the
@@ -45,7 +55,7 @@ pub(super) enum Seen {
 }
 
 impl Reader {
-    /// Whether this ledger commit is in the scratch repository.
+    /// Whether this ledger commit is to be had in the scratch repository.
     pub(super) fn knows(&self, ledger: &str) -> bool {
         self.known
             .as_ref()
@@ -57,65 +67,49 @@ impl Reader {
         self.known.as_ref().map(|known| known.tip.seq)
     }
 
-    /// What is known, where the repository on this disk still holds just that, or nothing at all, where it holds nothing:
-    /// then there is nothing to fetch. This look costs no process: a read that finds nothing new costs little, however many
-    /// wait for one another.
-    pub(super) fn unmoved(&self, path: &Path, refs: &Refs) -> Option<Snapshot> {
-        let known = self.known.clone().unwrap_or_default();
-        stand_still(path, refs, &known.version).then_some(known)
-    }
-
-    /// Fetches both refs and reads them.
+    /// Reads both refs. `on_disk` is the repository, where it is one whose objects the scratch repository borrows: then its
+    /// files tell where the refs are, and a read costs no process where nothing is new, however many wait for one another,
+    /// and one where something is.
+    #[expect(clippy::too_many_arguments, reason = "from where, and through what")]
     pub(super) async fn read(
         &mut self,
         repository: &Path,
         url: &str,
+        on_disk: Option<&Path>,
         lock: &LockName,
         refs: &Refs,
         git: &Git,
         judge: &Judge,
     ) -> Result<Seen, StoreError> {
         loop {
-            // Taken out until the fetch is over: one that is broken off leaves the repository in a state unknown.
-            let known = self.known.take();
-            if known.is_none() {
-                sweep(repository);
-            }
-            let known_empty = known.as_ref() == Some(&Snapshot::default());
-            let depth = if self.has_ledger {
-                Depth::WhatFollows
-            } else if known_empty
-                && is_empty(repository, url, &[&refs.lease, &refs.ledger], git, judge).await?
-            {
-                // Found so again: a listing costs less than a fetch that fails.
-                self.known = known;
-                return Ok(Seen::Whole(Snapshot::default()));
-            } else {
-                Depth::Tip
+            let here = match on_disk.and_then(|path| heads(path, refs)) {
+                Some(version) => match &self.known {
+                    Some(known) if known.version == version => {
+                        return Ok(Seen::Whole(known.clone()));
+                    }
+                    _ => read_here(repository, lock, refs, &version, git, judge).await?,
+                },
+                None => None,
             };
-            let quiet = match fetch(repository, url, refs, depth, git, judge).await {
-                Err(StoreError::Unreachable { .. }) if depth == Depth::Tip => {
-                    let names = [refs.lease.as_str(), &refs.ledger];
-                    let depth = if is_empty(repository, url, &names, git, judge).await? {
-                        Depth::Nothing
-                    } else {
-                        Depth::Tip
-                    };
-                    fetch(repository, url, refs, depth, git, judge).await?
+            let (snapshot, torn) = match here {
+                Some(read) => {
+                    self.fetched = false;
+                    read
                 }
-                fetched => fetched?,
+                None => match self
+                    .fetched(repository, url, lock, refs, git, judge)
+                    .await?
+                {
+                    Fetched::Known(known) => return Ok(Seen::Whole(known)),
+                    Fetched::New(snapshot, torn) => (snapshot, torn),
+                },
             };
-            if let Some(known) = known.filter(|_| quiet) {
-                self.known = Some(known.clone());
-                return Ok(Seen::Whole(known));
-            }
-            let (snapshot, torn) = decode(repository, lock, refs, git, judge).await?;
-            self.has_ledger |= snapshot.version.ledger.is_some();
             if torn.is_none() {
                 self.torn = None;
                 self.known = Some(snapshot.clone());
                 return Ok(Seen::Whole(snapshot));
             }
+            self.known = None;
             let times = match self.torn.take() {
                 Some((version, times)) if version == snapshot.version => times + 1,
                 _ => 1,
@@ -124,29 +118,119 @@ impl Reader {
             if times > TORN_READS {
                 return Ok(Seen::Torn(snapshot));
             }
+            if on_disk.is_some() {
+                sleep(TORN_PAUSE).await;
+            }
         }
+    }
+
+    /// Fetches both refs and reads them.
+    async fn fetched(
+        &mut self,
+        repository: &Path,
+        url: &str,
+        lock: &LockName,
+        refs: &Refs,
+        git: &Git,
+        judge: &Judge,
+    ) -> Result<Fetched, StoreError> {
+        // Taken out until the fetch is over: one that is broken off leaves the repository in a state unknown.
+        let known = self.known.take().filter(|_| self.fetched);
+        self.fetched = false;
+        if known.is_none() {
+            sweep(repository);
+        }
+        let known_empty = known.as_ref() == Some(&Snapshot::default());
+        let depth = if self.has_ledger {
+            Depth::WhatFollows
+        } else if known_empty
+            && is_empty(repository, url, &[&refs.lease, &refs.ledger], git, judge).await?
+        {
+            // Found so again: a listing costs less than a fetch that fails.
+            self.known = known;
+            self.fetched = true;
+            return Ok(Fetched::Known(Snapshot::default()));
+        } else {
+            Depth::Tip
+        };
+        let quiet = match fetch(repository, url, refs, depth, git, judge).await {
+            Err(StoreError::Unreachable { .. }) if depth == Depth::Tip => {
+                let names = [refs.lease.as_str(), &refs.ledger];
+                let depth = if is_empty(repository, url, &names, git, judge).await? {
+                    Depth::Nothing
+                } else {
+                    Depth::Tip
+                };
+                fetch(repository, url, refs, depth, git, judge).await?
+            }
+            fetched => fetched?,
+        };
+        self.fetched = true;
+        if let Some(known) = known.filter(|_| quiet) {
+            self.known = Some(known.clone());
+            return Ok(Fetched::Known(known));
+        }
+        let heads = [refs.lease.as_str(), &refs.ledger].map(Some);
+        let (snapshot, torn) = decode(repository, lock, refs, heads, git, judge).await?;
+        self.has_ledger |= snapshot.version.ledger.is_some();
+        Ok(Fetched::New(snapshot, torn))
     }
 }
 
-/// Whether the repository at `path` shows, by its files alone, that both refs are at `version`. Where refs are packed, or
-/// kept in a table, it does not: then git is asked.
+/// What a fetch brought.
+enum Fetched {
+    /// What was known already.
+    Known(Snapshot),
+    /// Something else, and whether it is half a swap.
+    New(Snapshot, Option<Torn>),
+}
+
+/// Where both refs are by the files of the repository at `path`. Nothing where refs are packed, or kept in a table: then
+/// git is asked.
 ///
-/// The two files are looked at one after the other, and still show one moment: no ref ever comes back to an earlier commit,
-/// so that the second was at its known commit when the first was looked at.
-fn stand_still(path: &Path, refs: &Refs, version: &Version) -> bool {
-    let at =
-        |name: &str, oid: &Option<String>| match (std::fs::read_to_string(path.join(name)), oid) {
-            (Ok(file), Some(oid)) => file.trim_end() == oid,
-            (Err(error), None) => {
-                let absent = |name: &str| matches!(path.join(name).try_exists(), Ok(false));
-                error.kind() == std::io::ErrorKind::NotFound
-                    && absent("packed-refs")
-                    && absent("reftable")
-                    && path.join("refs").is_dir()
-            }
-            _ => false,
-        };
-    at(&refs.lease, &version.lease) && at(&refs.ledger, &version.ledger)
+/// The lease's file is looked at once more after the ledger's: no ref ever comes back to an earlier commit, so where it
+/// has not moved, both stood so at one moment.
+fn heads(path: &Path, refs: &Refs) -> Option<Version> {
+    let at = |name: &str| match std::fs::read_to_string(path.join(name)) {
+        Ok(file) => {
+            let oid = file.trim_end();
+            let is_oid = oid.len() == 40 && oid.bytes().all(|b| b.is_ascii_hexdigit());
+            is_oid.then(|| Some(oid.to_owned()))
+        }
+        Err(error) => {
+            let absent = |name: &str| matches!(path.join(name).try_exists(), Ok(false));
+            let nowhere = error.kind() == std::io::ErrorKind::NotFound
+                && absent("packed-refs")
+                && absent("reftable")
+                && path.join("refs").is_dir();
+            nowhere.then_some(None)
+        }
+    };
+    let mut lease = at(&refs.lease)?;
+    for _ in 0..MOVING {
+        let ledger = at(&refs.ledger)?;
+        let again = at(&refs.lease)?;
+        if again == lease {
+            return Some(Version { lease, ledger });
+        }
+        lease = again;
+    }
+    None
+}
+
+/// What the commits of `version` hold, which is borrowed from where it is; nothing where not all of it can be had: git is to
+/// say why.
+async fn read_here(
+    repository: &Path,
+    lock: &LockName,
+    refs: &Refs,
+    version: &Version,
+    git: &Git,
+    judge: &Judge,
+) -> Result<Option<(Snapshot, Option<Torn>)>, StoreError> {
+    let heads = [version.lease.as_deref(), version.ledger.as_deref()];
+    let read = decode(repository, lock, refs, heads, git, judge).await?;
+    Ok(Some(read).filter(|(snapshot, _)| snapshot.version == *version))
 }
 
 /// How much of the chain a fetch asks for.
@@ -238,30 +322,32 @@ pub(super) async fn fetch(
     }
 }
 
-/// What the fetched refs hold, and whether one of them shows a swap that the other does not show.
+/// What the commits that `heads` (of lease, of ledger) name in `repository` hold, and whether one of them shows a swap that
+/// the other does not show. A name that is nobody's is an absent part.
 pub(super) async fn decode(
     repository: &Path,
     lock: &LockName,
     refs: &Refs,
+    heads: [Option<&str>; 2],
     git: &Git,
     judge: &Judge,
 ) -> Result<(Snapshot, Option<Torn>), StoreError> {
-    let mut names = vec![
-        refs.lease.clone(),
-        format!("{}:{}", refs.lease, layout::RECORD),
-        refs.ledger.clone(),
-    ];
-    names.extend(
-        layout::TIP
-            .iter()
-            .map(|file| format!("{}:{file}", refs.ledger)),
-    );
-    let mut objects = batch::read(repository, &names, git, judge)
-        .await?
-        .into_iter();
-    let mut next = || objects.next().flatten();
-    let (lease, record_file, ledger) = (next(), next(), next());
-    let files = [next(), next(), next(), next()];
+    let files: [&[&str]; 2] = [&[layout::RECORD], &layout::TIP];
+    let mut names = Vec::new();
+    for (head, files) in heads.into_iter().zip(files) {
+        if let Some(head) = head {
+            names.push(head.to_owned());
+            names.extend(files.iter().map(|file| format!("{head}:{file}")));
+        }
+    }
+    let mut objects = match names.is_empty() {
+        true => Vec::new(),
+        false => batch::read(repository, &names, git, judge).await?,
+    }
+    .into_iter();
+    let mut next = |head: usize| heads[head].and_then(|_| objects.next().flatten());
+    let (lease, record_file, ledger) = (next(0), next(0), next(1));
+    let files = [next(1), next(1), next(1), next(1)];
 
     let mut snapshot = Snapshot::default();
     let mut said = Said::default();

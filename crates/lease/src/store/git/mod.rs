@@ -104,6 +104,8 @@ pub struct GitStore {
     request_timeout: Duration,
     poll: Duration,
     scratch: Scratch,
+    /// The repository, where it is on this disk and the scratch repository borrows its objects.
+    on_disk: Option<PathBuf>,
     reader: Mutex<Reader>,
     /// When the last read was sent.
     read_at: SyncMutex<Option<Instant>>,
@@ -143,12 +145,15 @@ impl GitStore {
                 Scratch::new(&scratch_parent, &git, &judge)
             );
             version?;
+            let scratch = scratch?;
+            let mut on_disk = None;
             if let Kind::Local(path) = &remote.kind {
                 local::make_when_absent(path, &git, &judge).await?;
+                on_disk = scratch.borrow(path).then(|| path.clone());
             }
-            scratch
+            Ok((scratch, on_disk))
         };
-        let scratch = timeout(patience, open).await.map_err(|_| {
+        let (scratch, on_disk) = timeout(patience, open).await.map_err(|_| {
             judge.local(format!(
                 "git did not prepare its repositories within {patience:?}"
             ))
@@ -167,6 +172,7 @@ impl GitStore {
             request_timeout,
             poll,
             scratch,
+            on_disk,
             reader: Mutex::default(),
             read_at: SyncMutex::default(),
             history: Mutex::default(),
@@ -180,20 +186,18 @@ impl GitStore {
         let mut reader = self.reader.lock().await;
         *lock(&self.read_at) = Some(Instant::now());
         let GitStore {
-            remote,
             url,
+            on_disk,
             lock,
             refs,
             git,
             judge,
             ..
         } = self;
-        let on_disk = remote.local_path();
-        if let Some(known) = on_disk.and_then(|path| reader.unmoved(path, refs)) {
-            return Ok(Seen::Whole(known));
-        }
+        let repository = self.scratch.repository();
+        let on_disk = on_disk.as_deref();
         reader
-            .read(&self.scratch.repository(), url, lock, refs, git, judge)
+            .read(&repository, url, on_disk, lock, refs, git, judge)
             .await
     }
 

@@ -70,6 +70,25 @@ impl Scratch {
         self.root.join("work.git")
     }
 
+    /// Lets the repository for reads and swaps use the objects of the bare repository at `path`, so that nothing needs to be
+    /// fetched from it (gitrepository-layout(5), `objects/info/alternates`). Says whether it does.
+    ///
+    /// What is pruned there meanwhile is unreachable and an hour old: nothing that a read or a swap follows.
+    pub(super) fn borrow(&self, path: &Path) -> bool {
+        let borrow = || -> io::Result<bool> {
+            let objects = path.canonicalize()?.join("objects");
+            let line = objects.to_str().filter(|o| !o.contains('\n'));
+            let Some(line) = line.filter(|_| objects.is_dir()) else {
+                return Ok(false);
+            };
+            let info = self.repository().join("objects/info");
+            fs::create_dir_all(&info)?;
+            fs::write(info.join("alternates"), format!("{line}\n"))?;
+            Ok(true)
+        };
+        borrow().unwrap_or(false)
+    }
+
     /// The repository that history is fetched into: deepening it there leaves the other's shallow boundary alone.
     pub(super) fn history(&self) -> PathBuf {
         self.root.join("history.git")

@@ -107,7 +107,8 @@ pub(super) async fn complete(
     }
     fetch::sweep(repository);
     fetch::fetch(repository, &remote.url(), refs, Depth::Carried, git, judge).await?;
-    let (_, torn) = fetch::decode(repository, lock, refs, git, judge).await?;
+    let heads = [refs.lease.as_str(), &refs.ledger].map(Some);
+    let (_, torn) = fetch::decode(repository, lock, refs, heads, git, judge).await?;
     let (name, old, new) = match &torn {
         None => return Ok(Completion::Moved),
         Some(Torn::WithoutLedger { from, to }) => (&refs.ledger, from, to.clone()),
@@ -181,7 +182,10 @@ pub(super) async fn prepared(
     git: &Git,
     judge: &Judge,
 ) -> Option<PathBuf> {
-    let (_, torn) = fetch::decode(path, lock, refs, git, judge).await.ok()?;
+    let heads = [refs.lease.as_str(), &refs.ledger].map(Some);
+    let (_, torn) = fetch::decode(path, lock, refs, heads, git, judge)
+        .await
+        .ok()?;
     let torn = torn?;
     let name = match &torn {
         Torn::WithoutLedger { .. } => &refs.ledger,
