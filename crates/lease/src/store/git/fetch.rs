@@ -190,7 +190,7 @@ enum Fetched {
 ///
 /// The lease's file is looked at once more after the ledger's: no ref ever comes back to an earlier commit, so where it
 /// has not moved, both stood so at one moment.
-fn heads(path: &Path, refs: &Refs) -> Option<Version> {
+pub(super) fn heads(path: &Path, refs: &Refs) -> Option<Version> {
     let at = |name: &str| match std::fs::read_to_string(path.join(name)) {
         Ok(file) => {
             let oid = file.trim_end();

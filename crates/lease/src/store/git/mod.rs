@@ -281,7 +281,7 @@ impl GitStore {
         verdict.swap(&write, commits)
     }
 
-    /// The commits of `write`; nothing where it follows a ledger commit that is not to be had, so is the tip no more.
+    /// The commits of `write`; nothing where it follows what is there no more.
     async fn commits(&self, write: &Arc<Write>) -> Result<Option<Commits>, StoreError> {
         let cell = {
             let mut made = lock(&self.made);
@@ -304,7 +304,9 @@ impl GitStore {
         if let Some(commits) = cell.get() {
             return Ok(Some(commits.clone()));
         }
-        if !self.has_parent(write).await? {
+        // Not made, so never sent: what has moved already cannot have been moved by it. Where many wait for one another,
+        // most writes end here.
+        if self.is_late(write) || !self.has_parent(write).await? {
             return Ok(None);
         }
         let made = cell.get_or_try_init(|| async {
@@ -312,6 +314,16 @@ impl GitStore {
             objects::make(&self.scratch.repository(), write, &self.git, &self.judge).await
         });
         made.await.map(|commits| Some(commits.clone()))
+    }
+
+    /// Whether a repository on disk shows something else than what `write` follows.
+    fn is_late(&self, write: &Write) -> bool {
+        let on_disk = self.on_disk.as_deref();
+        let Some(there) = on_disk.and_then(|path| fetch::heads(path, &self.refs)) else {
+            return false;
+        };
+        (write.record.is_some() && there.lease != write.expected.lease)
+            || (!write.entries.is_empty() && there.ledger != write.expected.ledger)
     }
 
     /// Whether the scratch repository holds the ledger commit that `write` follows; it is fetched where it was seen by
