@@ -1,13 +1,13 @@
 //! A repository on this disk is read where it is: nothing is fetched, and what cannot be read so is asked of git.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path, process::Command, sync::Arc};
 
 use lease::{
-    store::{Snapshot, Store, StoreError, git::GitStore},
+    store::{Snapshot, Store, StoreError, Swap, git::GitStore},
     testing::writes::{claim, heartbeat},
 };
 
-use crate::places::{disk, lock, open, options, won};
+use crate::places::{disk, lock, open, options, swap, won};
 
 const LOCK: &str = "o/r/production";
 
@@ -67,6 +67,35 @@ async fn what_is_new_is_read_without_a_fetch() {
 
     // And a write follows what was never fetched.
     won(&reader, heartbeat(&lock(LOCK), &beaten)).await;
+}
+
+#[tokio::test]
+async fn a_write_that_comes_too_late_is_lost_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (writer, late) = two(folder.path()).await;
+    won(&writer, claim(&lock(LOCK), &Snapshot::default())).await;
+    let claimed = writer.read().await.unwrap();
+    let answer = swap(&late, claim(&lock(LOCK), &Snapshot::default())).await;
+    assert!(matches!(answer, Swap::Lost), "{answer:?}");
+    assert_eq!(writer.read().await.unwrap(), claimed);
+    let made = fs::read_dir(folder.path().join("reader"))
+        .unwrap()
+        .flatten();
+    let made: Vec<_> = made
+        .filter(|scratch| scratch.path().join("work.git/refs/out").exists())
+        .collect();
+    assert!(made.is_empty(), "commits were made for it: {made:?}");
+}
+
+#[tokio::test]
+async fn a_write_that_has_landed_is_found_so_when_it_is_sent_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (writer, _) = two(folder.path()).await;
+    let write = Arc::new(claim(&lock(LOCK), &Snapshot::default()));
+    let first = writer.swap(Arc::clone(&write)).await;
+    let second = writer.swap(write).await;
+    assert!(matches!(first, Swap::Won(_)), "{first:?}");
+    assert_eq!(format!("{first:?}"), format!("{second:?}"));
 }
 
 #[tokio::test]

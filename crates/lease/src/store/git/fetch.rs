@@ -8,7 +8,7 @@ use super::{
     batch::{self, Object},
     command::Git,
     failure::Judge,
-    layout,
+    heads, layout,
     push::Refs,
     scratch,
     torn::{self, Said, Torn},
@@ -23,9 +23,6 @@ const TORN_READS: usize = 3;
 
 /// Between such reads where nothing is fetched: a receiving git needs a moment for its second ref.
 const TORN_PAUSE: Duration = Duration::from_millis(30);
-
-/// How often the files of two refs that move at this moment are looked at again, before git is asked.
-const MOVING: usize = 3;
 
 /// Leaves what is fetched in the pack that it came in: taken apart, each version of the tip's files would be compressed
 /// anew. Not for reads that follow each other, which would leave a pack each.
@@ -82,7 +79,7 @@ impl Reader {
         judge: &Judge,
     ) -> Result<Seen, StoreError> {
         loop {
-            let here = match on_disk.and_then(|path| heads(path, refs)) {
+            let here = match on_disk.and_then(|path| heads::on_disk(path, refs)) {
                 Some(version) => match &self.known {
                     Some(known) if known.version == version => {
                         return Ok(Seen::Whole(known.clone()));
@@ -183,39 +180,6 @@ enum Fetched {
     Known(Snapshot),
     /// Something else, and whether it is half a swap.
     New(Snapshot, Option<Torn>),
-}
-
-/// Where both refs are by the files of the repository at `path`. Nothing where refs are packed, or kept in a table: then
-/// git is asked.
-///
-/// The lease's file is looked at once more after the ledger's: no ref ever comes back to an earlier commit, so where it
-/// has not moved, both stood so at one moment.
-pub(super) fn heads(path: &Path, refs: &Refs) -> Option<Version> {
-    let at = |name: &str| match std::fs::read_to_string(path.join(name)) {
-        Ok(file) => {
-            let oid = file.trim_end();
-            let is_oid = oid.len() == 40 && oid.bytes().all(|b| b.is_ascii_hexdigit());
-            is_oid.then(|| Some(oid.to_owned()))
-        }
-        Err(error) => {
-            let absent = |name: &str| matches!(path.join(name).try_exists(), Ok(false));
-            let nowhere = error.kind() == std::io::ErrorKind::NotFound
-                && absent("packed-refs")
-                && absent("reftable")
-                && path.join("refs").is_dir();
-            nowhere.then_some(None)
-        }
-    };
-    let mut lease = at(&refs.lease)?;
-    for _ in 0..MOVING {
-        let ledger = at(&refs.ledger)?;
-        let again = at(&refs.lease)?;
-        if again == lease {
-            return Some(Version { lease, ledger });
-        }
-        lease = again;
-    }
-    None
 }
 
 /// What the commits of `version` hold, which is borrowed from where it is; nothing where not all of it can be had: git is to

@@ -19,6 +19,7 @@ mod command;
 mod credentials;
 mod failure;
 mod fetch;
+mod heads;
 mod history;
 mod layout;
 mod local;
@@ -319,7 +320,7 @@ impl GitStore {
     /// Whether a repository on disk shows something else than what `write` follows.
     fn is_late(&self, write: &Write) -> bool {
         let on_disk = self.on_disk.as_deref();
-        let Some(there) = on_disk.and_then(|path| fetch::heads(path, &self.refs)) else {
+        let Some(there) = on_disk.and_then(|path| heads::on_disk(path, &self.refs)) else {
             return false;
         };
         (write.record.is_some() && there.lease != write.expected.lease)
