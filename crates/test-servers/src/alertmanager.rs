@@ -23,17 +23,18 @@ impl Alertmanager {
 
     /// Starts one that tells `receiver`, an address, of every alert by itself: at once, and once more when it is over.
     pub fn start(receiver: &str) -> Alertmanager {
+        Alertmanager::start_with(&format!(
+            "route: {{receiver: test, group_by: ['...'], group_wait: 0s, group_interval: 1s, repeat_interval: 4h}}\n\
+             receivers:\n- name: test\n  webhook_configs: [{{url: \"{receiver}\", send_resolved: true}}]\n"
+        ))
+    }
+
+    /// Starts one with an `alertmanager.yml`, whole.
+    pub fn start_with(configuration: &str) -> Alertmanager {
         let binary = program("prometheus-alertmanager", &[], "alertmanager");
         let folder = TempDir::new().expect("a folder");
         let config = folder.path().join("alertmanager.yml");
-        std::fs::write(
-            &config,
-            format!(
-                "route: {{receiver: test, group_by: ['...'], group_wait: 0s, group_interval: 1s, repeat_interval: 4h}}\n\
-                 receivers:\n- name: test\n  webhook_configs: [{{url: \"{receiver}\", send_resolved: true}}]\n"
-            ),
-        )
-        .expect("a file");
+        std::fs::write(&config, configuration).expect("a file");
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let base = Alertmanager::BASE;
         let mut process = Process::start(
@@ -66,6 +67,15 @@ impl Alertmanager {
         let request = format!("GET {}/api/v2/alerts", Alertmanager::BASE);
         let answer = plain_http::exchange(self.address, &request, &[], "");
         answer.expect("a running Alertmanager").body
+    }
+
+    /// Tells it of alerts, a JSON list, as Prometheus does.
+    pub fn post(&self, alerts: &str) {
+        let request = format!("POST {}/api/v2/alerts", Alertmanager::BASE);
+        let json = [("Content-Type", "application/json")];
+        let answer = plain_http::exchange(self.address, &request, &json, alerts);
+        let answer = answer.expect("a running Alertmanager");
+        assert_eq!(answer.status, 200, "{}", answer.body);
     }
 
     /// Sends a signal, such as SIGSTOP to make it hang.

@@ -47,8 +47,21 @@ pub(crate) fn quick_rules() -> Vec<(String, String)> {
 
 /// The example configuration, every second instead of every minute, with `gateway` in the place of its.
 pub(crate) fn quick_config(gateway: &str) -> String {
-    let mut text = text("infrastructure/prometheus/prometheus.yml");
-    for (shown, here) in [("1m", "1s"), ("pushgateway.internal:9091", gateway)] {
+    quick(
+        &text("infrastructure/prometheus/prometheus.yml"),
+        &[
+            ("1m", "1s"),
+            ("scrape_interval: 15s", "scrape_interval: 1s"),
+            ("scrape_timeout: 10s", "scrape_timeout: 1s"),
+            ("pushgateway.internal:9091", gateway),
+        ],
+    )
+}
+
+/// A shipped text with other words in the place of some of its own, each of which it must have.
+pub(crate) fn quick(text: &str, changes: &[(&str, &str)]) -> String {
+    let mut text = text.to_owned();
+    for (shown, here) in changes {
         assert!(text.contains(shown), "the example shows {shown}");
         text = text.replace(shown, here);
     }

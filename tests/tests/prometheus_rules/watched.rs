@@ -165,7 +165,7 @@ fn number(value: &Value) -> f64 {
     value.as_str().unwrap().parse().unwrap()
 }
 
-/// A host whose node_exporter shows a textfile: the text that it is given, until the test ends.
+/// A host whose exporter shows the text that it is given, until the test ends.
 pub(crate) struct Host {
     pub(crate) address: SocketAddr,
     shown: Arc<Mutex<String>>,
@@ -192,7 +192,10 @@ impl Host {
     }
 
     pub(crate) fn show(&self, ledger: &Ledger) {
-        let text = metrics::textfile(&ledger.subject, &ledger.moment()).unwrap();
+        self.says(metrics::textfile(&ledger.subject, &ledger.moment()).unwrap());
+    }
+
+    pub(crate) fn says(&self, text: String) {
         *self.shown.lock().unwrap() = text;
     }
 }
