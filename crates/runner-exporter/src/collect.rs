@@ -233,17 +233,15 @@ impl Snapshot {
         self.each(&mut text, &metrics::STATUS, |view| {
             Some(number(view.status()))
         });
-        self.labelled(&mut text, &metrics::REASON, |view| {
-            vec![("reason", view.reason.name())]
-        });
+        self.labelled(&mut text, &metrics::REASON, |view| vec![view.reason.name()]);
         self.each(&mut text, &metrics::BUSY, |view| Some(number(view.busy)));
         self.labelled(&mut text, &metrics::INFO, |view| {
             vec![
-                ("version", &view.version),
-                ("labels", &view.labels),
-                ("runner_group", &view.group),
-                ("url", &view.url),
-                ("unit", &view.unit),
+                &view.version,
+                &view.labels,
+                &view.group,
+                &view.url,
+                &view.unit,
             ]
         });
         self.each(&mut text, &metrics::CPU, |view| view.cpu);
@@ -252,10 +250,7 @@ impl Snapshot {
         self.each(&mut text, &metrics::DOCKER, |_| docker.map(number));
         self.each(&mut text, &metrics::LAST_JOB, |view| view.last_job);
         text.add(&metrics::RUNNERS, [], self.runners.len() as f64);
-        let build = [
-            ("version", env!("CARGO_PKG_VERSION")),
-            ("arch", std::env::consts::ARCH),
-        ];
+        let build = [env!("CARGO_PKG_VERSION"), std::env::consts::ARCH];
         text.add(&metrics::BUILD, build, 1.0);
         text.add(&metrics::TOOK, [], self.took.as_secs_f64());
         for (collector, count) in &self.errors {
@@ -264,7 +259,7 @@ impl Snapshot {
             } else {
                 *count
             };
-            text.add(&metrics::ERRORS, [("collector", *collector)], count as f64);
+            text.add(&metrics::ERRORS, [*collector], count as f64);
         }
         text.end()
     }
@@ -286,7 +281,7 @@ impl Snapshot {
         &'a self,
         text: &mut Text,
         metric: &metrics::Metric,
-        more: impl Fn(&'a View) -> Vec<(&'static str, &'a str)>,
+        more: impl Fn(&'a View) -> Vec<&'a str>,
     ) {
         for view in &self.runners {
             text.add(metric, of(view).into_iter().chain(more(view)), 1.0);
@@ -294,19 +289,12 @@ impl Snapshot {
     }
 }
 
-/// The labels of every series of a runner.
-fn of(view: &View) -> [(&'static str, &str); 4] {
+/// The values of [`metrics::RUNNER`].
+fn of(view: &View) -> [&str; 4] {
     let authorized = if view.authorized_for_prod {
         "true"
     } else {
         "false"
     };
-    let values = [
-        view.name.as_str(),
-        &view.environment,
-        &view.role,
-        authorized,
-    ];
-    let mut values = values.into_iter();
-    metrics::RUNNER.map(|name| (name, values.next().unwrap_or_default()))
+    [&view.name, &view.environment, &view.role, authorized]
 }

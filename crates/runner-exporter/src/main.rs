@@ -2,7 +2,7 @@
 //!
 //! Reads the options and the settings, then serves scrapes, or writes them to a file. `collect` finds the runners and
 //! writes a scrape down; `runner` judges one of them, by its service and processes (`procs`), its log (`diag`, `session`) and its
-//! connections (`sockets`); `usage` and `docker` measure the host; `metrics` is the list of all metrics.
+//! connections (`sockets`, `inet_diag`); `usage` and `docker` measure the host; `metrics` is the list of all metrics.
 
 mod accept;
 mod asker;
@@ -10,6 +10,7 @@ mod collect;
 mod diag;
 mod docker;
 mod http;
+mod inet_diag;
 mod metrics;
 mod options;
 mod procs;

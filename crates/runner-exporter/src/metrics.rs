@@ -36,7 +36,7 @@ pub(crate) struct Metric {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
     pub(crate) help: &'static str,
-    /// Its labels beside [`RUNNER`], for the page that shows them.
+    /// Its labels behind those of [`RUNNER`].
     pub(crate) labels: &'static [&'static str],
     /// Whether every series carries [`RUNNER`].
     pub(crate) of_runner: bool,
@@ -132,7 +132,8 @@ pub(crate) const ERRORS: Metric = Metric {
     of_runner: false,
 };
 
-/// All of them, in the order of texts and tables.
+/// All of them, in the order of texts, for the page that shows them.
+#[cfg(test)]
 pub(crate) const METRICS: [&Metric; 13] = [
     &STATUS, &REASON, &BUSY, &INFO, &CPU, &MEMORY, &DISK, &DOCKER, &LAST_JOB, &RUNNERS, &BUILD,
     &TOOK, &ERRORS,
@@ -186,11 +187,12 @@ impl Text {
         }
     }
 
-    /// Adds a series. Those of one metric must follow one another.
+    /// Adds a series with the values of its labels: of [`RUNNER`] where the metric is one of runners, then its own. Those
+    /// of one metric must follow one another.
     pub(crate) fn add<'a>(
         &mut self,
         metric: &Metric,
-        labels: impl IntoIterator<Item = (&'a str, &'a str)>,
+        values: impl IntoIterator<Item = &'a str>,
         value: f64,
     ) {
         if self.family != metric.name {
@@ -211,7 +213,8 @@ impl Text {
         }
         self.text.push_str(metric.name);
         let mut before = '{';
-        for (name, value) in labels {
+        let runner: &[&str] = if metric.of_runner { &RUNNER } else { &[] };
+        for (name, value) in runner.iter().chain(metric.labels).zip(values) {
             let _infallible = write!(self.text, "{before}{name}=\"{}\"", Escaped(value));
             before = ',';
         }
@@ -253,7 +256,7 @@ mod tests {
     #[test]
     fn a_hostile_label_stays_within_its_quotation_marks() {
         let mut text = Text::new(Format::Prometheus);
-        text.add(&STATUS, [("runner", "a\"} 1\nb\\")], 1.0);
+        text.add(&STATUS, ["a\"} 1\nb\\"], 1.0);
         let text = text.end();
         assert!(
             text.ends_with("\nrunner_status{runner=\"a\\\"} 1\\nb\\\\\"} 1\n"),
@@ -265,8 +268,8 @@ mod tests {
     fn openmetrics_names_a_counters_family_without_its_ending_and_ends_with_a_mark() {
         let mut text = Text::new(Format::OpenMetrics);
         text.add(&RUNNERS, [], 2.0);
-        text.add(&ERRORS, [("collector", "diag")], 0.0);
-        text.add(&ERRORS, [("collector", "disk")], 3.0);
+        text.add(&ERRORS, ["diag"], 0.0);
+        text.add(&ERRORS, ["disk"], 3.0);
         let text = text.end();
         assert!(
             text.contains("\nrunner_exporter_runners 2\n# HELP runner_exporter_scrape_errors S"),

@@ -14,6 +14,8 @@ use supervisor::process::Process;
 const LISTENER: &str = "Runner.Listener";
 /// The name of the program of a job.
 const WORKER: &str = "Runner.Worker";
+/// So many processes are looked at one by one.
+const FEW: usize = 16;
 
 /// The processes of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,27 +69,36 @@ impl Listener {
     }
 }
 
-/// Whether a worker of this listener lives: among its children, each of which one of its threads has started.
+/// Whether a worker of this listener lives. `group`: the processes of its service, where they are known.
 pub(crate) fn is_busy(listener: i32, group: &[i32]) -> bool {
-    let is_worker = |pid: i32| {
-        Process::read(pid).is_some_and(|child| child.name == WORKER && !child.is_zombie())
-    };
-    let threads = fs::read_dir(format!("/proc/{listener}/task"));
-    let mut asked = false;
+    // An idle runner is a handful of processes. Where a job has started hundreds, its children are fewer.
+    if (1..=FEW).contains(&group.len()) {
+        return group.iter().copied().any(is_worker);
+    }
+    children(listener).map_or_else(
+        || group.iter().copied().any(is_worker),
+        |children| children.into_iter().any(is_worker),
+    )
+}
+
+fn is_worker(pid: i32) -> bool {
+    Process::read(pid).is_some_and(|process| process.name == WORKER && !process.is_zombie())
+}
+
+/// The children of a process, each of which one of its threads has started. `None`: this kernel does not tell
+/// (CONFIG_PROC_CHILDREN).
+fn children(pid: i32) -> Option<Vec<i32>> {
+    let mut found = None;
+    let threads = fs::read_dir(format!("/proc/{pid}/task"));
     for thread in threads.into_iter().flatten().flatten() {
-        // Kernels without CONFIG_PROC_CHILDREN have no such file.
-        if let Ok(children) = fs::read_to_string(thread.path().join("children")) {
-            asked = true;
-            if children
-                .split_ascii_whitespace()
-                .filter_map(|pid| pid.parse().ok())
-                .any(is_worker)
-            {
-                return true;
-            }
+        if let Ok(text) = fs::read_to_string(thread.path().join("children")) {
+            let children = text.split_ascii_whitespace();
+            found
+                .get_or_insert_with(Vec::new)
+                .extend(children.filter_map(|pid| pid.parse::<i32>().ok()));
         }
     }
-    !asked && group.iter().copied().any(is_worker)
+    found
 }
 
 /// The listeners of this host with the path of their program, for runners that are no service.

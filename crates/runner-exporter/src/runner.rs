@@ -170,6 +170,14 @@ impl Runner {
             ),
             _ => pids.clone(),
         });
+        if let Some(listener) = &listener
+            && self.groups.0 != (listener.pid, listener.started)
+        {
+            self.groups = (
+                (listener.pid, listener.started),
+                Groups::of(host.cgroups, listener.pid),
+            );
+        }
         let diag = self.folder.join("_diag");
         let told = if there {
             self.diag.look(&diag)
@@ -188,9 +196,11 @@ impl Runner {
             (_, Some(listener)) => match &told {
                 Err(_) => Reason::DiagUnreadable,
                 Ok(told) => {
-                    let connection =
-                        host.tables
-                            .of(listener.pid, listener.started, &mut self.remembered);
+                    let connection = host.tables.of(
+                        (listener.pid, listener.started),
+                        self.groups.1.unified.as_deref(),
+                        &mut self.remembered,
+                    );
                     if let Err(error) = &connection {
                         host.trouble(
                             "connections",
@@ -207,14 +217,6 @@ impl Runner {
             self.version = told.version;
         }
 
-        if let Some(listener) = &listener
-            && self.groups.0 != (listener.pid, listener.started)
-        {
-            self.groups = (
-                (listener.pid, listener.started),
-                Groups::of(host.cgroups, listener.pid),
-            );
-        }
         let groups = if listener.is_some() {
             &self.groups.1
         } else {

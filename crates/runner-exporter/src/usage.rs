@@ -74,13 +74,17 @@ struct Group {
 
 /// The groups that a process is in, from its own upwards, of each hierarchy that matters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Groups(Vec<PathBuf>);
+pub(crate) struct Groups {
+    all: Vec<PathBuf>,
+    /// Its own of the version 2 hierarchy, unless that is the root, which tells nobody apart.
+    pub(crate) unified: Option<PathBuf>,
+}
 
 impl Groups {
     /// Those of a process, below where the hierarchies are mounted.
     pub(crate) fn of(cgroups: &Path, pid: i32) -> Groups {
         let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-        let mut found = Vec::new();
+        let mut groups = Groups::default();
         for line in text.lines() {
             let mut fields = line.splitn(3, ':').skip(1);
             let (Some(controllers), Some(path)) = (fields.next(), fields.next()) else {
@@ -100,10 +104,15 @@ impl Groups {
                 // Inside a container the path may be the host's: then the mount itself is as near as we can look.
                 let there = !path.contains("..") && mount.join(below).is_dir();
                 let below = if there { below } else { Path::new("") };
-                found.extend(below.ancestors().map(|below| mount.join(below)));
+                let own = mount.join(below);
+                if controllers.is_empty() && there && path != "/" {
+                    groups.unified.get_or_insert(own);
+                }
+                let upwards = below.ancestors().map(|below| mount.join(below));
+                groups.all.extend(upwards);
             }
         }
-        Groups(found)
+        groups
     }
 }
 
@@ -176,7 +185,7 @@ impl Look {
             .as_secs_f64();
         let mut tightest: Option<f64> = None;
         let mut limited = false;
-        for path in &groups.0 {
+        for path in &groups.all {
             let Some((cpus, used)) = self.group(path).cpu else {
                 continue;
             };
@@ -198,7 +207,7 @@ impl Look {
     /// How full memory is: the machine's, or that of a group with a limit, whichever is fuller. 0 to 100.
     pub(crate) fn memory(&mut self, groups: &Groups) -> Option<f64> {
         let within = groups
-            .0
+            .all
             .iter()
             .filter_map(|path| Some(self.group(path).memory?.percent()));
         let tightest = within.max_by(f64::total_cmp);
@@ -366,6 +375,10 @@ fn keyed(text: &str, key: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
+    fn of(all: Vec<PathBuf>) -> Groups {
+        Groups { all, unified: None }
+    }
+
     fn group(files: &[(&str, &str)]) -> (tempfile::TempDir, Groups) {
         let root = tempfile::tempdir().unwrap();
         for (path, text) in files {
@@ -373,7 +386,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        let groups = Groups(vec![
+        let groups = of(vec![
             root.path().join("a/b"),
             root.path().join("a"),
             root.path().to_owned(),
@@ -410,7 +423,7 @@ mod tests {
         ]);
         let mut look = Usage::new(root.path()).look().0;
         assert_eq!(look.memory(&groups), Some(99.9));
-        let own = Groups(vec![root.path().join("a/b")]);
+        let own = of(vec![root.path().join("a/b")]);
         let machine = look.memory(&Groups::default()).unwrap();
         assert_eq!(look.memory(&own), Some(machine.max(30.0)));
     }
@@ -464,6 +477,6 @@ mod tests {
     #[test]
     fn the_groups_of_a_process_lead_from_its_own_up_to_the_mount() {
         let groups = Groups::of(Path::new("/nowhere"), std::process::id().cast_signed());
-        assert!(groups.0.iter().all(|path| path.starts_with("/nowhere")));
+        assert!(groups.all.iter().all(|path| path.starts_with("/nowhere")));
     }
 }

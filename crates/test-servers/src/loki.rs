@@ -19,13 +19,10 @@ pub struct Loki {
 impl Loki {
     /// Starts the program `binary`. `limits` are lines of `limits_config`, such as `allow_structured_metadata: false`.
     pub fn start(binary: &Path, limits: &[&str]) -> Loki {
-        let folder = TempDir::new().expect("a folder");
-        let data = folder.path().display();
-        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let (http, grpc) = (address.port(), free_port());
         let limits: String = limits.iter().map(|limit| format!("  {limit}\n")).collect();
-        let config = format!(
-            "\
+        Loki::start_with(binary, |data, http, grpc| {
+            format!(
+                "\
 auth_enabled: false
 analytics: {{reporting_enabled: false}}
 server: {{http_listen_address: 127.0.0.1, http_listen_port: {http}, grpc_listen_address: 127.0.0.1, grpc_listen_port: {grpc}, log_level: warn}}
@@ -40,7 +37,17 @@ schema_config: {{configs: [{{from: 2020-01-01, store: tsdb, object_store: filesy
 limits_config:
   discover_log_levels: false
 {limits}"
-        );
+            )
+        })
+    }
+
+    /// Starts the program `binary` with the configuration that `configuration` makes of a folder for its data, a port for
+    /// HTTP and one for gRPC.
+    pub fn start_with(binary: &Path, configuration: impl FnOnce(&str, u16, u16) -> String) -> Loki {
+        let folder = TempDir::new().expect("a folder");
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let data = folder.path().display().to_string();
+        let config = configuration(&data, address.port(), free_port());
         let file = folder.path().join("loki.yaml");
         std::fs::write(&file, config).expect("a file");
         let mut process = Process::start(
@@ -59,6 +66,12 @@ limits_config:
             _process: process,
             _folder: folder,
         }
+    }
+
+    /// The configuration that it goes by, with every default, as YAML.
+    pub fn configuration(&self) -> String {
+        let answer = plain_http::exchange(self.address, "GET /config", &[], "");
+        answer.expect("an answer").body
     }
 
     /// Has it write everything to its files.

@@ -5,7 +5,7 @@ use std::{
     net::TcpListener,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
@@ -55,6 +55,11 @@ impl Process {
     /// Sends a signal to the whole group, such as SIGSTOP to make it hang.
     pub fn signal(&self, signal: Signal) {
         let _gone = killpg(Pid::from_raw(self.pid().cast_signed()), signal);
+    }
+
+    /// How it ended, where it has.
+    pub fn try_wait(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child")
     }
 
     /// Waits until `ready`; panics with the log where the process ends before, or the time is up.
