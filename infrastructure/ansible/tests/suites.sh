@@ -248,7 +248,7 @@ suite_failures() {
         refused 'refused the token \(401\)' runner-provision $only -e github_runner_api_token=wrong
         refused 'GitHub.s token; set github_runner_api_token' runner-provision $only -e github_runner_api_token=
         refused 'failed to ask GitHub .* is out of reach' runner-provision $only -e github_runner_api_url=http://$PREFIX.1:9
-        refused 'which is in none of github_runner_ssh_sources' runner-provision $only -e '{"baton_ssh_sources": ["192.0.2.0/24"]}'
+        refused 'which is in none of github_runner_ssh_sources' runner-provision $only -e '{"baton_ssh_sources": ["'"$PREFIX.99/32"'"]}'
         refused 'checksum' runner-provision $only -e "{\"github_runner_sha256\": {\"x64\": \"$(printf '0%.0s' {1..64})\", \"arm64\": \"$(printf '0%.0s' {1..64})\"}}"
         expect 'of an archive that is another nothing is unpacked' on runner-production-1 test ! -e $RUNNER -a ! -e /srv/github-runner/runner.tar.gz
         github '{"expired": true}' >/dev/null
