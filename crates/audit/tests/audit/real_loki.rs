@@ -14,13 +14,18 @@ use tokio::time::{Instant, sleep};
 
 use crate::entries::{HOSTILE, deployment, entry, every_event, origin};
 
+mod shipped;
+
 const HOUR: u64 = 3_600_000;
 
-fn start(limits: &[&str]) -> test_servers::Loki {
-    let binary = std::env::var_os("BATON_LOKI")
+fn binary() -> PathBuf {
+    std::env::var_os("BATON_LOKI")
         .map(PathBuf::from)
-        .expect("BATON_LOKI names the program: run `make e2e-loki`");
-    test_servers::Loki::start(&binary, limits)
+        .expect("BATON_LOKI names the program: run `make e2e-loki`")
+}
+
+fn start(limits: &[&str]) -> test_servers::Loki {
+    test_servers::Loki::start(&binary(), limits)
 }
 
 fn client(server: &test_servers::Loki) -> Loki {
