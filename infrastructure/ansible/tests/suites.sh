@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# What dist-scripts/infra does with its hosts, suite by suite. Sourced by it.
+# What dist-scripts/infra does with its hosts, suite by suite. Sourced by it: what is not set here it sets, or reads.
+# shellcheck disable=SC2154,SC2034
 
 readonly ANSIBLE=$ROOT/infrastructure/ansible
 readonly GITHUB=http://$PREFIX.1:8080
@@ -172,7 +173,7 @@ suite_configure() {
     provision
     well runner-configure
     unchanged
-    on runner-production-1 install -d -o github-runner $RUNNER/_work/shop/shop/left
+    on runner-production-1 sudo -u github-runner mkdir -p $RUNNER/_work/shop/shop/left
     begin_job runner-production-1
     expect 'a job meets its role, and no secret' on runner-production-1 sh -c \
         "grep -qx \"role primary\" $RUNNER/job.log && grep -qxF \"secrets []\" $RUNNER/job.log"
@@ -268,7 +269,7 @@ suite_failures() {
 
 suite_deploy() {
     local guard=${BATON_FENCE_GUARD:-companions/fence-guard/bin/fence-guard-linux-x64} sum
-    guard=$(realpath -e "$guard") || die 'find fence-guard; run `make dist` first, or set BATON_FENCE_GUARD'
+    guard=$(realpath -e "$guard") || die 'find fence-guard; run make dist first, or set BATON_FENCE_GUARD'
     sum=$(sha256sum "$guard" | cut -d' ' -f1)
     local guarded=(-e "fence_guard_binary=$guard" -e "fence_guard_sha256=$sum")
     export BATON_RUNNER=runner-production-1 BATON_ACTOR=octocat
@@ -304,4 +305,35 @@ suite_deploy() {
     well rollback-production --check
     on web-production-1 systemctl stop example.service
     refused 'service example.service is inactive; http://localhost:8080/version answers with -1' validate-production-deploy
+}
+
+suite_exporter() {
+    local exporter=${BATON_RUNNER_EXPORTER:-companions/runner-exporter/bin/runner-exporter-linux-x64} sum
+    exporter=$(realpath -e "$exporter") || die 'find runner-exporter; run make dist first, or set BATON_RUNNER_EXPORTER'
+    sum=$(sha256sum "$exporter" | cut -d' ' -f1)
+    local given=(--limit runner-production-1 -e "runner_exporter_binary=$exporter" -e "runner_exporter_sha256=$sum")
+    provision
+    [[ -e $work/provisioned ]] || contents runner-production-1 >"$work/provisioned"
+    refused 'its SHA-256 is' deploy-runner-exporter "${given[@]}" -e "runner_exporter_sha256=$(printf '0%.0s' {1..64})"
+    well deploy-runner-exporter --check --diff "${given[@]}"
+    well deploy-runner-exporter "${given[@]}"
+    well deploy-runner-exporter "${given[@]}"
+    unchanged
+    expect 'a runner that is connected is 1, through the firewall' until_true says \
+        'runner_status{runner="runner-production-1",environment="production",role="primary",authorized_for_prod="true"} 1'
+    on runner-production-1 systemctl stop $SERVICE
+    expect 'a runner whose service is stopped is 0' until_true says \
+        'runner_status{runner="runner-production-1",environment="production",role="primary",authorized_for_prod="true"} 0'
+    on runner-production-1 systemctl start $SERVICE
+    expect 'started again, it is 1' until_true says \
+        'runner_status{runner="runner-production-1",environment="production",role="primary",authorized_for_prod="true"} 1'
+    well deploy-runner-exporter "${given[@]}" -e runner_exporter_state=absent
+    contents runner-production-1 | sed '/_diag/d' >"$work/after"
+    sed -i '/_diag/d' "$work/provisioned"
+    expect 'nothing of the exporter is left behind' diff "$work/provisioned" "$work/after"
+}
+
+says() {
+    inside python3 -c 'import sys, urllib.request as r
+sys.exit(sys.argv[2] not in r.urlopen(sys.argv[1], timeout=10).read().decode())' "http://$PREFIX.11:9101/metrics" "$1"
 }
