@@ -10,3 +10,4 @@ mod options;
 mod scraping;
 mod status;
 mod textfile;
+mod unit;
