@@ -18,6 +18,10 @@ mod real;
 mod routes;
 #[path = "prometheus_rules/shipped.rs"]
 mod shipped;
+#[path = "prometheus_rules/stack.rs"]
+mod stack;
+#[path = "prometheus_rules/targets.rs"]
+mod targets;
 #[path = "prometheus_rules/texts.rs"]
 mod texts;
 #[path = "prometheus_rules/watched.rs"]

@@ -145,19 +145,32 @@ impl People {
         self.alertmanager.post(&Value::from(alerts).to_string());
     }
 
-    /// Posts an alert that nothing inhibits to each receiver, and waits until they have heard of it: what was posted before
-    /// has had its time.
+    /// Waits until each receiver was told this, in whatever order. Then posts alerts that nothing inhibits, one for each
+    /// receiver, and waits until they are told: what was posted before has had its time.
     #[track_caller]
     fn settle(&self, before: [&[&str]; 3]) {
+        let receivers = ["/page", "/morning", "/review"];
+        let hear = |number: usize, receiver: &str| {
+            until(PATIENCE, &format!("{number} calls of {receiver}"), || {
+                (self.told(receiver).len() >= number).then_some(())
+            });
+        };
+        for (receiver, before) in receivers.into_iter().zip(before) {
+            hear(before.len(), receiver);
+        }
         self.post(&[
             json!({"alertname": "Last", "severity": "critical"}),
             json!({"alertname": "Last", "severity": "warning"}),
             json!({"alertname": "Last", "severity": "info"}),
         ]);
-        for (receiver, before) in ["/page", "/morning", "/review"].into_iter().zip(before) {
+        for (receiver, before) in receivers.into_iter().zip(before) {
+            hear(before.len() + 1, receiver);
             let mut wanted = before.to_vec();
             wanted.push("Last firing");
-            self.are_told(receiver, &wanted);
+            wanted.sort_unstable();
+            let mut told = self.told(receiver);
+            told.sort();
+            assert_eq!(told, wanted, "{receiver}");
         }
     }
 }
@@ -288,18 +301,11 @@ fn an_exporter_that_is_away_keeps_what_was_known_of_its_host_quiet_and_no_other_
         runner("RunnerDiskHigh", "warning", 1),
         runner("RunnerDiskHigh", "warning", 2),
     ]);
-    until(PATIENCE, "two calls", || {
-        (people.told("/morning").len() == 2).then_some(())
-    });
-    let mut heard = people.told("/morning");
-    heard.sort();
-    assert_eq!(
-        heard,
-        ["RunnerDiskHigh firing", "RunnerExporterDown firing"]
-    );
-    let heard = people.told("/morning");
-    let before: Vec<&str> = heard.iter().map(String::as_str).collect();
-    people.settle([&[], &before, &[]]);
+    people.settle([
+        &[],
+        &["RunnerDiskHigh firing", "RunnerExporterDown firing"],
+        &[],
+    ]);
     let inhibited = [
         "RunnerDegradedHighCPU r1",
         "RunnerDegradedHighMemory r1",
@@ -352,17 +358,12 @@ fn what_follows_from_an_alert_that_stands_is_quiet_and_the_rest_is_told() {
         stale("gone", ("lock", "octo/shop/production")),
         stale("behind", ("lock", "octo/till/production")),
     ]);
-    people.are_told("/page", &["RunnerOfflinePrimary firing"]);
-    until(PATIENCE, "three calls", || {
-        (people.told("/morning").len() == 3).then_some(())
-    });
-    let mut heard = people.told("/morning");
-    let before = heard.clone();
-    let before: Vec<&str> = before.iter().map(String::as_str).collect();
-    heard.sort();
     let stale = "DeploymentMetricsStale firing";
-    assert_eq!(heard, [stale, stale, "RunnerDegradedHighMemory firing"]);
-    people.settle([&["RunnerOfflinePrimary firing"], &before, &[]]);
+    people.settle([
+        &["RunnerOfflinePrimary firing"],
+        &[stale, stale, "RunnerDegradedHighMemory firing"],
+        &[],
+    ]);
     let quiet = [
         "DeploymentMetricsStale octo/shop/production",
         "RunnerDegradedHighMemory r1",
