@@ -134,7 +134,7 @@ class GitHub(BaseHTTPRequestHandler):
             secret = f"JITSECRET{state['next']}"
             runner = make_runner(body["name"], body["runner_group_id"], body["labels"], secret)
             runner["ephemeral"] = True
-            return self.answer(201, {"runner": runner_answer(runner), "encoded_jit_config": f"{secret}:{runner['id']}"})
+            return self.answer(201, {"runner": runner_answer(runner), "encoded_jit_config": f"{secret} {runner['id']} http://{self.headers['Host']}/{OWNER}"})
         found = re.fullmatch(r"runners/(\d+)(/labels)?", path)
         runner = found and next((runner for runner in state["runners"] if runner["id"] == int(found[1])), None)
         if not runner:

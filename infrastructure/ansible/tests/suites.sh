@@ -69,7 +69,7 @@ play() {
 well() {
     local begun=$SECONDS
     play "$@" || { tail -n 40 "$log" >&2; die "run $*: see $log"; }
-    printf '  %s: %d s\n' "$*" "$((SECONDS - begun))"
+    printf '  %s: %d s\n' "$1" "$((SECONDS - begun))"
 }
 
 # The playbook must fail, and say so: refused WORDS playbook [argument…].
@@ -78,7 +78,7 @@ refused() {
     shift
     if play "$@"; then die "see $* fail: see $log"; fi
     tr '\n' ' ' <"$log" | tr -s ' ' | grep -qE "$words" || { tail -n 30 "$log" >&2; die "see \"$words\" in $log"; }
-    printf '  %s: refused, %s\n' "$*" "$words"
+    printf '  %s: refused, %s\n' "$1" "$words"
 }
 
 unchanged() {
