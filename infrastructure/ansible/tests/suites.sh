@@ -57,12 +57,13 @@ of_github() { github | python3 -c 'import json, sys
 state = json.load(sys.stdin)
 print(eval(f"({sys.argv[1]})"))' "$1"; }
 
+# Connections are kept in this run's folder: another run may have hosts at the same addresses.
 # Runs a playbook: play NAME [argument…]. What it says goes to $log; the exit code is Ansible's.
 play() {
     local name=$1
     shift
     log=$(mktemp "$work/logs/$(date +%H%M%S)-$name.XXX")
-    (cd "$ANSIBLE" && ANSIBLE_NOCOLOR=1 inside ansible-playbook -i inventories/production -i "$work/hosts.yml" \
+    (cd "$ANSIBLE" && ANSIBLE_NOCOLOR=1 ANSIBLE_SSH_CONTROL_PATH_DIR="$work/connections" inside ansible-playbook -i inventories/production -i "$work/hosts.yml" \
         -e "@$work/vars.yml" "playbooks/$name.yml" "$@") >"$log" 2>&1 </dev/null
 }
 
