@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# What dist-scripts/infra does with its hosts, suite by suite. Sourced by it: what is not set here it sets, or reads.
+# What the suites of dist-scripts/infra share: the stand-in for GitHub, playbooks, expectations. Sourced by it: what is not
+# set here it sets, or reads. The suites themselves are in suites/.
 # shellcheck disable=SC2154,SC2034
 
 readonly ANSIBLE=$ROOT/infrastructure/ansible
@@ -12,9 +13,15 @@ start_stand_in() {
     local archive=$work/runner.tar.gz
     # Its owner is nobody's in particular, as in the real one.
     tar -C "$ANSIBLE/tests/runner" --owner=1001 --group=127 -czf "$archive" .
-    inside python3 "$ANSIBLE/tests/github.py" "$PREFIX.1" 8080 "$archive" >"$work/logs/github" 2>&1 &
+    inside python3 -B "$ANSIBLE/tests/github.py" "$PREFIX.1" 8080 "$archive" >"$work/logs/github" 2>&1 &
     stand_in=$!
-    # The shipped inventory, with the addresses of these hosts.
+    # The shipped inventories, with the addresses of these hosts; staging borrows one of them.
+    cat >"$work/hosts-staging.yml" <<HOSTS
+all:
+  hosts:
+    runner-staging-1: {ansible_host: $PREFIX.11}
+    monitoring-staging-1: {ansible_host: $PREFIX.1}
+HOSTS
     cat >"$work/hosts.yml" <<HOSTS
 all:
   hosts:
@@ -40,6 +47,7 @@ baton_scrape_sources: [$PREFIX.1/32]
 VARS
     local tries
     for ((tries = 0; tries < 100; tries++)); do
+        # shellcheck disable=SC2119
         github >/dev/null 2>&1 && return 0
         sleep 0.1
     done
@@ -47,23 +55,26 @@ VARS
 }
 
 # Shows the stand-in's state, or changes it: github '{"expired": true}'.
+# shellcheck disable=SC2120 # suites give arguments
 github() {
     inside python3 -c 'import sys, urllib.request as r
 print(r.urlopen(sys.argv[1], sys.argv[2].encode() if len(sys.argv) > 2 else None, timeout=10).read().decode())' "$GITHUB/test" "$@"
 }
 
 # Evaluates a Python expression over the stand-in's state.
+# shellcheck disable=SC2119
 of_github() { github | python3 -c 'import json, sys
 state = json.load(sys.stdin)
 print(eval(f"({sys.argv[1]})"))' "$1"; }
 
-# Connections are kept in this run's folder: another run may have hosts at the same addresses.
-# Runs a playbook: play NAME [argument…]. What it says goes to $log; the exit code is Ansible's.
+# Runs a playbook: play NAME [argument…]. What it says goes to $log; the exit code is Ansible's. The inventory is
+# production's, or $inventory. Connections are kept in this run's folder: another run may have hosts at the same addresses.
 play() {
-    local name=$1
+    local name=$1 inventories=(-i inventories/production -i "$work/hosts.yml")
+    [[ ${inventory-production} == production ]] || inventories=(-i "inventories/$inventory" -i "$work/hosts-$inventory.yml")
     shift
     log=$(mktemp "$work/logs/$(date +%H%M%S)-$name.XXX")
-    (cd "$ANSIBLE" && ANSIBLE_NOCOLOR=1 ANSIBLE_SSH_CONTROL_PATH_DIR="$work/connections" inside ansible-playbook -i inventories/production -i "$work/hosts.yml" \
+    (cd "$ANSIBLE" && ANSIBLE_NOCOLOR=1 ANSIBLE_SSH_CONTROL_PATH_DIR="$work/connections" inside ansible-playbook "${inventories[@]}" \
         -e "@$work/vars.yml" "playbooks/$name.yml" "$@") >"$log" 2>&1 </dev/null
 }
 
@@ -107,58 +118,47 @@ until_true() {
 
 is() { [[ $(of_github "$1") == True ]]; }
 
+asked_as_described() { is 'not state["faults"]' || { of_github 'state["faults"]' >&2 && return 1; }; }
+
 no_secret_was_shown() {
     ! grep -lE "$SECRETS" "$work"/logs/* || return 1
     local host
-    for host in runner-production-1 runner-production-2; do
-        ! on "$host" journalctl --no-pager | grep -E "$SECRETS" || return 1
+    for host in "${!machines[@]}"; do
+        on "$host" journalctl --no-pager >"$work/journal" || return 1
+        ! grep -E "$SECRETS" "$work/journal" || return 1
     done
 }
 
+# Both hosts, fresh or not, have their runner afterwards. $first is the seconds that it took the first time.
 provisioned=false
 provision() {
-    $provisioned || well runner-provision
+    $provisioned && return
+    local begun=$SECONDS
+    well runner-provision
+    : "${first:=$((SECONDS - begun))}"
     provisioned=true
 }
 
-# What a host holds, but for what a package manager and logs remember.
+# The first host is afterwards as it was before it had a runner.
+bare() {
+    local here
+    here=$(on runner-production-1 find /srv -maxdepth 1 -name github-runner)
+    [[ -z $here ]] || well runner-decommission --limit runner-production-1 -e github_runner_remove_docker=true
+    provisioned=false
+}
+
+# What a host holds: files, users, units, firewall; but for what the system itself remembers.
 contents() {
     on "$1" find / -xdev '(' -path /proc -o -path /sys -o -path /run -o -path /dev -o -path /tmp -o -path /var/tmp -o -path /var/log \
-        -o -path /var/cache -o -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/lib/systemd -o -path /home -o -path /root \
-        ')' -prune -o -print | grep -v '/__pycache__' | sort
+        -o -path /var/cache -o -path /var/lib/apt -o -path /var/lib/dpkg -o -path /home -o -path /root \
+        ')' -prune -o -print | grep -vE '/__pycache__|/var/lib/systemd/timers/stamp-(apt|dpkg|e2scrub|fstrim|logrotate)' | sort
     on "$1" cat /etc/passwd /etc/group
+    on "$1" systemctl list-unit-files --no-legend --no-pager
+    on "$1" nft list ruleset
 }
 
 readonly RUNNER=/srv/github-runner/runner
 readonly SERVICE=actions.runner.acme.runner-production-1.service
-
-suite_runner() {
-    contents runner-production-1 >"$work/before"
-    well runner-provision --check --diff
-    contents runner-production-1 >"$work/checked"
-    expect 'a check changes nothing' diff "$work/before" "$work/checked"
-    provision
-    well runner-provision
-    unchanged
-    well runner-provision --check --diff
-    unchanged
-    expect 'GitHub sees both runners online, with the label production, in the group production' is \
-        '[(r["name"], r["status"], [l["name"] for l in r["labels"]][3:]) for r in sorted(state["runners"], key=lambda r: r["name"])]
-        == [(f"runner-production-{n}", "online", ["production"]) for n in (1, 2)]
-        and {r["runner_group_id"] for r in state["runners"]} == {g["id"] for g in state["groups"] if g["name"] == "production"}'
-    expect 'the primary knows its role' on runner-production-1 grep -qx BATON_RUNNER_ROLE=primary $RUNNER/.env
-    expect 'the secondary knows its role' on runner-production-2 grep -qx BATON_RUNNER_ROLE=secondary $RUNNER/.env
-    expect "the runner's service runs and is enabled" on runner-production-1 systemctl is-enabled --quiet $SERVICE
-    expect 'Docker answers the runner' on runner-production-1 sudo -u github-runner docker version --format '{{.Server.Version}}'
-    expect 'the runner has no sudo' on runner-production-1 sh -c '! sudo -u github-runner sudo -n true 2>/dev/null'
-    expect 'ssh takes no password' on runner-production-1 sh -c 'sshd -T | grep -qx "passwordauthentication no"'
-    on runner-production-1 systemd-run --quiet --unit=listen-9101 python3 -m http.server 9101
-    on runner-production-1 systemd-run --quiet --unit=listen-8000 python3 -m http.server 8000
-    expect 'the firewall lets the scraper in' until_true reaches "$PREFIX.11" 9101
-    expect 'the firewall lets nothing else in' shut "$PREFIX.11" 8000
-    on runner-production-1 systemctl stop listen-9101 listen-8000
-    expect 'no secret was shown' no_secret_was_shown
-}
 
 reaches() { inside python3 -c 'import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)' "$@" 2>/dev/null; }
 shut() { ! reaches "$@"; }
@@ -170,171 +170,7 @@ begin_job() {
 }
 end_job() { on "$1" touch $RUNNER/end-job; }
 
-suite_configure() {
-    provision
-    well runner-configure
-    unchanged
-    on runner-production-1 sudo -u github-runner mkdir -p $RUNNER/_work/shop/shop/left
-    begin_job runner-production-1
-    expect 'a job meets its role, and no secret' on runner-production-1 sh -c \
-        "grep -qx \"role primary\" $RUNNER/job.log && grep -qxF \"secrets []\" $RUNNER/job.log"
-    expect 'what an earlier job left is gone' on runner-production-1 test ! -e $RUNNER/_work/shop/shop/left
-
-    # A change that needs a restart, while a job runs: the job ends first, and the labels come back.
-    play runner-configure --limit runner-production-1 -e github_runner_role=secondary -e github_runner_job_minimum_disk_gb=90000 &
-    local configuring=$!
-    expect 'the labels are gone while it waits for the job' until_true is \
-        '[r["labels"][3:] for r in state["runners"] if r["name"] == "runner-production-1"] == [[]]'
-    expect 'the job goes on' on runner-production-1 sh -c 'grep -qs Runner[.]Worker /proc/[0-9]*/cmdline'
-    end_job runner-production-1
-    expect 'the change is made after the job' wait "$configuring"
-    expect 'the labels are back' is '["production"] == [l["name"] for r in state["runners"] if r["name"] == "runner-production-1" for l in r["labels"][3:]]'
-    until_true is 'all(not r["busy"] for r in state["runners"])'
-    begin_job runner-production-1
-    expect 'a job without room fails at once, with the reason' on runner-production-1 sh -c \
-        "grep -q \"::error::failed to start the job: .* wanted are 90000 GB\" $RUNNER/job.log && grep -qx \"role secondary\" $RUNNER/job.log"
-    well runner-configure
-    well runner-configure
-    unchanged
-    on runner-production-1 sudo -u github-runner touch -d '-40 days' $RUNNER/_diag/Runner_old.log
-    on runner-production-1 systemctl start github-runner-logs.service
-    expect 'old logs are removed, new ones stay' on runner-production-1 sh -c \
-        "test ! -e $RUNNER/_diag/Runner_old.log && ls $RUNNER/_diag/Runner_*.log >/dev/null"
-    expect 'the service is limited' on runner-production-1 sh -c "systemctl show -P TasksMax $SERVICE | grep -qx 16384"
-    expect 'no secret was shown' no_secret_was_shown
-}
-
-suite_decommission() {
-    [[ -e $work/before ]] || contents runner-production-1 >"$work/before"
-    provision
-    refused 'name the hosts with --limit' runner-decommission
-    well runner-decommission --check --limit runner-production-1
-    begin_job runner-production-1
-    play runner-decommission --limit runner-production-1 -e github_runner_remove_docker=true &
-    local removing=$!
-    expect 'the labels are gone while it waits for the job' until_true is \
-        '[r["labels"][3:] for r in state["runners"] if r["name"] == "runner-production-1"] == [[]]'
-    expect 'the job goes on' kill -0 "$removing"
-    end_job runner-production-1
-    expect 'the runner is removed after the job' wait "$removing"
-    expect 'GitHub knows it no more' is '[r["name"] for r in state["runners"]] == ["runner-production-2"]'
-    contents runner-production-1 >"$work/after"
-    expect 'nothing is left behind' diff "$work/before" "$work/after"
-    expect 'no process is left behind' on runner-production-1 sh -c '! grep -lsE "Runner[.]|[d]ockerd" /proc/[0-9]*/cmdline'
-    well runner-decommission --limit runner-production-1 -e github_runner_remove_docker=true
-    unchanged
-    provisioned=false
-    well runner-provision --limit runner-production-1 -e github_runner_registration=just-in-time
-    expect 'GitHub sees a runner for one job' is \
-        '[(r["status"], r["ephemeral"]) for r in state["runners"] if r["name"] == "runner-production-1"] == [("online", True)]'
-    well runner-provision --limit runner-production-1 -e github_runner_registration=just-in-time
-    unchanged
-    begin_job runner-production-1
-    expect 'its job meets no secret' on runner-production-1 grep -qxF 'secrets []' $RUNNER/job.log
-    end_job runner-production-1
-    expect 'it is gone after its job' until_true is '[r["name"] for r in state["runners"]] == ["runner-production-2"]'
-    well runner-provision --limit runner-production-1 -e github_runner_registration=just-in-time
-    expect 'provisioned again, it takes one more' is \
-        '[r["status"] for r in state["runners"] if r["name"] == "runner-production-1"] == ["online"]'
-    well runner-decommission --limit runner-production-1
-    expect 'no secret was shown' no_secret_was_shown
-}
-
-suite_failures() {
-    local only='--limit runner-production-1'
-    # shellcheck disable=SC2086 # an option and its word
-    if [[ -n $(on runner-production-1 sh -c "ls -d $RUNNER 2>/dev/null || true") ]]; then well runner-decommission $only; fi
-    # shellcheck disable=SC2086
-    {
-        refused 'failed to accept runner-production-1: it has .* wanted are 4000 cores' runner-provision $only -e github_runner_minimum_cores=4000
-        refused 'refused the token \(401\)' runner-provision $only -e github_runner_api_token=wrong
-        refused 'GitHub.s token; set github_runner_api_token' runner-provision $only -e github_runner_api_token=
-        refused 'failed to ask GitHub .* is out of reach' runner-provision $only -e github_runner_api_url=http://$PREFIX.1:9
-        refused 'which is in none of github_runner_ssh_sources' runner-provision $only -e '{"baton_ssh_sources": ["'"$PREFIX.99/32"'"]}'
-        refused 'checksum' runner-provision $only -e "{\"github_runner_sha256\": {\"x64\": \"$(printf '0%.0s' {1..64})\", \"arm64\": \"$(printf '0%.0s' {1..64})\"}}"
-        expect 'of an archive that is another nothing is unpacked' on runner-production-1 test ! -e $RUNNER -a ! -e /srv/github-runner/runner.tar.gz
-        github '{"expired": true}' >/dev/null
-        refused 'failed to register runner-production-1 at .*404' runner-provision $only
-        github '{"expired": false}' >/dev/null
-        expect 'after a token that expired in the middle nothing is half installed' on runner-production-1 sh -c \
-            "test ! -e $RUNNER && ! ls /etc/systemd/system/actions.runner.* 2>/dev/null"
-        refused 'Default: public repositories may use it' runner-provision $only -e github_runner_group=Default
-    }
-    # One host that is out of reach does not keep the others from their runner.
-    end_host runner-production-2
-    if play runner-provision; then die 'see a host that is out of reach fail the play'; fi
-    expect 'the host that is there has its runner' grep -qE 'runner-production-1 .*failed=0' "$log"
-    expect 'the host that is not is named' grep -qE 'runner-production-2 .*unreachable=1' "$log"
-    expect 'no secret was shown' no_secret_was_shown
-}
-
-suite_deploy() {
-    local guard=${BATON_FENCE_GUARD:-companions/fence-guard/bin/fence-guard-linux-x64} sum
-    guard=$(realpath -e "$guard") || die 'find fence-guard; run make dist first, or set BATON_FENCE_GUARD'
-    sum=$(sha256sum "$guard" | cut -d' ' -f1)
-    local guarded=(-e "fence_guard_binary=$guard" -e "fence_guard_sha256=$sum")
-    export BATON_RUNNER=runner-production-1 BATON_ACTOR=octocat
-    deployment() { export BATON_FENCING_TOKEN=$1 BATON_DEPLOYMENT_ID=acme/shop/$1/1 BATON_VERSION=$2; }
-
-    deployment 1 v1
-    refused 'its SHA-256 is' deploy -e "fence_guard_binary=$guard" -e "fence_guard_sha256=$(printf '0%.0s' {1..64})"
-    well deploy --check --diff "${guarded[@]}"
-    well deploy "${guarded[@]}"
-    well deploy "${guarded[@]}"
-    unchanged
-    well validate-production-deploy
-    unchanged
-    deployment 2 v2
-    refused 'failed to find web-production-1 at v2: it is at v1' validate-production-deploy
-    well deploy "${guarded[@]}"
-    well validate-production-deploy
-    deployment 1 v1
-    refused 'exit code 77.*has admitted token 2' deploy "${guarded[@]}"
-
-    # A version that cannot be released: on-failure rolls back under the same token.
-    deployment 3 v3
-    on web-production-1 sh -c 'touch /srv/example/v3'
-    refused 'failed to release v3' deploy "${guarded[@]}"
-    well rollback-production
-    BATON_VERSION=v2 well validate-production-deploy
-    # A person, without a lease.
-    unset BATON_FENCING_TOKEN BATON_DEPLOYMENT_ID BATON_VERSION
-    well rollback-production
-    unchanged
-    well rollback-production -e rollback_version=v1
-    BATON_VERSION=v1 well validate-production-deploy
-    well rollback-production --check
-    on web-production-1 systemctl stop example.service
-    refused 'service example.service is inactive; http://localhost:8080/version answers with -1' validate-production-deploy
-}
-
-suite_exporter() {
-    local exporter=${BATON_RUNNER_EXPORTER:-companions/runner-exporter/bin/runner-exporter-linux-x64} sum
-    exporter=$(realpath -e "$exporter") || die 'find runner-exporter; run make dist first, or set BATON_RUNNER_EXPORTER'
-    sum=$(sha256sum "$exporter" | cut -d' ' -f1)
-    local given=(--limit runner-production-1 -e "runner_exporter_binary=$exporter" -e "runner_exporter_sha256=$sum")
-    provision
-    [[ -e $work/provisioned ]] || contents runner-production-1 >"$work/provisioned"
-    refused 'its SHA-256 is' deploy-runner-exporter "${given[@]}" -e "runner_exporter_sha256=$(printf '0%.0s' {1..64})"
-    well deploy-runner-exporter --check --diff "${given[@]}"
-    well deploy-runner-exporter "${given[@]}"
-    well deploy-runner-exporter "${given[@]}"
-    unchanged
-    expect 'a runner that is connected is 1, through the firewall' until_true says \
-        'runner_status{runner="runner-production-1",environment="production",role="primary",authorized_for_prod="true"} 1'
-    on runner-production-1 systemctl stop $SERVICE
-    expect 'a runner whose service is stopped is 0' until_true says \
-        'runner_status{runner="runner-production-1",environment="production",role="primary",authorized_for_prod="true"} 0'
-    on runner-production-1 systemctl start $SERVICE
-    expect 'started again, it is 1' until_true says \
-        'runner_status{runner="runner-production-1",environment="production",role="primary",authorized_for_prod="true"} 1'
-    well deploy-runner-exporter "${given[@]}" -e runner_exporter_state=absent
-    contents runner-production-1 | sed '/_diag/d' >"$work/after"
-    sed -i '/_diag/d' "$work/provisioned"
-    expect 'nothing of the exporter is left behind' diff "$work/provisioned" "$work/after"
-}
-
-says() {
-    inside python3 -c 'import sys, urllib.request as r
-sys.exit(sys.argv[2] not in r.urlopen(sys.argv[1], timeout=10).read().decode())' "http://$PREFIX.11:9101/metrics" "$1"
-}
+for suites_file in "$ANSIBLE"/tests/suites/*.sh; do
+    # shellcheck source=/dev/null
+    . "$suites_file"
+done
