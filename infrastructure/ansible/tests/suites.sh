@@ -155,6 +155,7 @@ contents() {
     on "$1" cat /etc/passwd /etc/group
     on "$1" systemctl list-unit-files --no-legend --no-pager
     on "$1" nft list ruleset
+    on "$1" ls /sys/class/net
 }
 
 readonly RUNNER=/srv/github-runner/runner
