@@ -160,7 +160,8 @@ fn the_page_lists_the_checks_of_validate_runner() {
 
 #[test]
 fn validate_runner_ends_with_64_for_wrong_use() {
-    for words in [&[][..], &["--wrong"], &["-i"]] {
+    let wrong: [&[&str]; 3] = [&[], &["--wrong"], &["-i"]];
+    for words in wrong {
         let script = shipped::path("dist-scripts/validate-runner");
         let output = Command::new(script).args(words).output().unwrap();
         assert_eq!(output.status.code(), Some(64), "{words:?}: {output:?}");
