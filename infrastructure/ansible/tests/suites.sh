@@ -154,7 +154,7 @@ contents() {
         ')' -prune -o -print | grep -vE '/__pycache__|/var/lib/systemd/timers/stamp-(apt|dpkg|e2scrub|fstrim|logrotate)' | sort
     on "$1" cat /etc/passwd /etc/group
     on "$1" systemctl list-unit-files --no-legend --no-pager
-    on "$1" nft list ruleset
+    on "$1" nft --stateless list ruleset
     on "$1" ls /sys/class/net
 }
 
