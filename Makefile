@@ -1,6 +1,6 @@
 # The index of entry points. What each does stands in dist-scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos model load e2e-loki infra ci-local generate lint fmt bench dist audit mutants bootstrap clean
+.PHONY: help demo test chaos model load e2e-loki infra scenarios ci-local generate lint fmt bench dist audit mutants bootstrap clean
 # More arguments for the script behind a target: make demo ARGS=--fail
 ARGS ?=
 
@@ -39,6 +39,9 @@ e2e-loki: ## the audit trail in a real Loki; builds it first, which takes minute
 
 infra: ## the playbooks on booted hosts: needs root (ARGS: --keep, names of suites)
 	@dist-scripts/infra $(ARGS)
+
+scenarios: ## deployments as people know them, with the shipped programs (ARGS: names, --dry-run)
+	@dist-scripts/scenarios $(ARGS)
 
 bench: ## the times and sizes that the design promises (ARGS: names of benches)
 	@dist-scripts/bench $(ARGS)

@@ -12,6 +12,7 @@ pub mod audit;
 pub mod binaries;
 pub mod github;
 pub mod judge;
+pub mod live;
 pub mod patience;
 pub mod process;
 pub mod scene;

@@ -2,7 +2,6 @@
 //! something that happens to the primary in the middle of it. Ends with what happened on one screen, checks that all
 //! of it is so, and ends with 1 where it is not.
 
-mod live;
 mod scenario;
 mod screen;
 
@@ -11,7 +10,7 @@ use std::{
     process::ExitCode,
 };
 
-use live::{Live, Stop};
+use baton_tests::live::{Live, Stop};
 use scenario::Scenario;
 
 const HELP: &str = "\
@@ -48,7 +47,7 @@ fn main() -> ExitCode {
             return ExitCode::from(64);
         }
     };
-    let mut live = Live::new();
+    let mut live = Live::begin();
     match scenario::play(scenario, &mut live) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

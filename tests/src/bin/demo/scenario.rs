@@ -6,14 +6,15 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use baton_tests::{Process, Run, Scene, Step, process, scene};
+use baton_tests::{
+    Process, Run, Scene, Step,
+    live::{Colour, Live, Stop},
+    process, scene,
+};
 use lease::testing::http_git::{Mode, Server};
 use ledger::TakeoverReason;
 
-use crate::{
-    live::{Colour, Live, Stop},
-    screen,
-};
+use crate::screen;
 
 /// How long the deployment takes where nothing happens.
 const DEPLOYMENT_SECONDS: u32 = 10;

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use baton_tests::audit::Audit;
+use baton_tests::{
+    audit::Audit,
+    live::{Colour, Live, stamp},
+};
 use ledger::{Event, Outcome};
 
-use crate::{
-    live::{Colour, Live, stamp},
-    scenario::{Played, Scenario, TargetLine, VERSION, runner},
-};
+use crate::scenario::{Played, Scenario, TargetLine, VERSION, runner};
 
 /// How many characters the bars may take.
 const WIDTH: u64 = 60;

@@ -1,4 +1,5 @@
-//! What the runners say, as they say it: every line with the time since the beginning and the runner's name.
+//! The screen of programs for people: what the runners say, as they say it, every line with the time since the beginning
+//! and the runner's name; and Ctrl-C as an ordinary answer, so that whatever was started is ended.
 
 use std::{
     fs::File,
@@ -12,11 +13,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::sys::signal::{SigSet, Signal};
+use tokio::{
+    runtime::Builder,
+    signal::unix::{SignalKind, signal},
+};
 
-/// Why the demo cannot go on.
+/// Why it cannot go on.
 #[derive(Debug)]
-pub(crate) enum Stop {
+pub enum Stop {
     /// Ctrl-C, or whoever started this wants it to end.
     Interrupted,
     /// Something did not happen in time.
@@ -25,7 +29,8 @@ pub(crate) enum Stop {
 
 /// A colour of the terminal, as the number in its escape sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Colour {
+#[allow(missing_docs, reason = "colours")]
+pub enum Colour {
     Bold = 1,
     Red = 31,
     Green = 32,
@@ -35,6 +40,7 @@ pub(crate) enum Colour {
 }
 
 /// Follows a step's log.
+#[derive(Debug)]
 struct Tail {
     runner: String,
     colour: Colour,
@@ -43,7 +49,8 @@ struct Tail {
 }
 
 /// The screen.
-pub(crate) struct Live {
+#[derive(Debug)]
+pub struct Live {
     colours: bool,
     begin: Instant,
     tails: Vec<Tail>,
@@ -52,21 +59,12 @@ pub(crate) struct Live {
 
 impl Live {
     /// Time starts here. From now on Ctrl-C is an answer of [`Live::until`].
-    pub(crate) fn new() -> Live {
+    ///
+    /// # Panics
+    /// Nobody can listen for signals.
+    pub fn begin() -> Live {
         let interrupted = Arc::new(AtomicBool::new(false));
-        let mut stops = SigSet::empty();
-        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-            stops.add(signal);
-        }
-        let flag = Arc::clone(&interrupted);
-        // Blocked everywhere, so that the thread alone hears of it; the programs that we start begin with none blocked.
-        if stops.thread_block().is_ok() {
-            thread::spawn(move || {
-                if stops.wait().is_ok() {
-                    flag.store(true, Ordering::Relaxed);
-                }
-            });
-        }
+        listen(Arc::clone(&interrupted));
         let colours = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         Live {
             colours,
@@ -77,12 +75,12 @@ impl Live {
     }
 
     /// Since the beginning.
-    pub(crate) fn elapsed(&self) -> Duration {
+    pub fn elapsed(&self) -> Duration {
         self.begin.elapsed()
     }
 
     /// Shows what this runner says from now on.
-    pub(crate) fn follow(&mut self, runner: &str, colour: Colour, path: PathBuf) {
+    pub fn follow(&mut self, runner: &str, colour: Colour, path: PathBuf) {
         self.tails.push(Tail {
             runner: runner.to_owned(),
             colour,
@@ -92,7 +90,7 @@ impl Live {
     }
 
     /// Text in a colour, where there are colours.
-    pub(crate) fn paint(&self, colour: Colour, text: &str) -> String {
+    pub fn paint(&self, colour: Colour, text: &str) -> String {
         if self.colours {
             format!("\x1b[{}m{text}\x1b[0m", colour as u8)
         } else {
@@ -101,13 +99,13 @@ impl Live {
     }
 
     /// One line.
-    pub(crate) fn tell(&self, line: &str) {
+    pub fn tell(&self, line: &str) {
         // A reader that went away is no reason to leave processes behind.
         let _unheard = writeln!(io::stdout(), "{line}");
     }
 
-    /// What the demo itself does, between the runners' lines.
-    pub(crate) fn announce(&mut self, text: &str) {
+    /// What the program itself does, between the runners' lines.
+    pub fn announce(&mut self, text: &str) {
         self.pump();
         let line = format!("{}            {text}", stamp(self.elapsed()));
         self.tell(&self.paint(Colour::Yellow, &line));
@@ -130,7 +128,10 @@ impl Live {
     }
 
     /// Shows everything that is said until there is something to see.
-    pub(crate) fn until<T>(
+    ///
+    /// # Errors
+    /// Somebody wants it to end, or nothing was to be seen within that time.
+    pub fn until<T>(
         &mut self,
         within: Duration,
         awaited: &str,
@@ -175,8 +176,33 @@ impl Tail {
     }
 }
 
+/// Hears the first signal that wants an end; those after it are swallowed, for everything is being ended then. Signals are
+/// handled and not blocked: a program that we start would inherit what is blocked, and never hear of a cancel.
+fn listen(interrupted: Arc<AtomicBool>) {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let entered = runtime.enter();
+    let mut ends = [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ]
+    .map(|kind| signal(kind).unwrap());
+    drop(entered);
+    thread::spawn(move || {
+        runtime.block_on(async {
+            let [interrupt, terminate, hangup] = &mut ends;
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
+            }
+        });
+        interrupted.store(true, Ordering::Relaxed);
+    });
+}
+
 /// `  12.3 s`
-pub(crate) fn stamp(since: Duration) -> String {
+pub fn stamp(since: Duration) -> String {
     format!("{:6.1} s", since.as_secs_f64())
 }
 
