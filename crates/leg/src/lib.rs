@@ -15,6 +15,7 @@ pub mod inputs;
 mod place;
 mod printed;
 mod program;
+mod runbook;
 mod voice;
 
 pub use bookkeeping::keep_books;
@@ -29,4 +30,5 @@ pub use identity::{lock, number, party};
 pub use place::Place;
 pub use printed::{OutputLine, Printed};
 pub use program::{Configuration, program};
+pub use runbook::Section;
 pub use voice::Voice;

@@ -5,9 +5,9 @@ use std::{
     io::{self, Write},
 };
 
-use actions_kit::{Environment, ExitCode, Redactor, Table, WrongInputs};
+use actions_kit::{Environment, ExitCode, Redactor, Summary, Table, WrongInputs};
 
-use crate::Voice;
+use crate::{Section, Voice};
 
 /// What a program was told, as far as its voice needs it.
 pub trait Configuration: Sized {
@@ -34,7 +34,14 @@ pub fn program<C: Configuration>(
     let environment = Environment::of_process();
     let config = match read(environment.clone(), args) {
         Ok(config) => config,
-        Err(wrong) => return wrong.report(&environment, io::stdout()),
+        Err(wrong) => {
+            let code = wrong.report(&environment, io::stdout());
+            let mut summary = Summary::new();
+            summary.paragraph(&Section::WRONG_INPUT.line());
+            // Where it cannot be written, the report has said so.
+            let _said = summary.write(&environment, &Redactor::new());
+            return code;
+        }
     };
     let voice = Voice::new(config.environment(), config.redactor().clone());
     run(&config, &voice)

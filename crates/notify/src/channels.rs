@@ -5,7 +5,7 @@ use ledger::Channel;
 use tokio::time::Instant;
 
 use crate::{
-    News, Pace, Resolved,
+    Link, News, Pace, Resolved,
     alertmanager::Alertmanager,
     incident::{Incident, Unsure},
     news::{bounded, in_one_line},
@@ -44,8 +44,13 @@ impl Channels {
     /// tells nobody twice. One entry for each way, in the order Alertmanager, webhook, issue.
     pub async fn tell(&self, news: &News, deadline: Instant) -> Vec<Channel> {
         let mut news = news.clone();
-        if news.runbook.is_empty() {
-            news.runbook.clone_from(&self.runbook);
+        if !self.runbook.is_empty() {
+            let url = std::mem::replace(&mut news.runbook, self.runbook.clone());
+            // Their page knows their systems, ours what the words mean.
+            if !url.is_empty() && url != self.runbook {
+                let name = "what it means".to_owned();
+                news.links.push(Link { name, url });
+            }
         }
         let news = news.clean(&self.redactor);
         let mut unsure = Unsure::default();

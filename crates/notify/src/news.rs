@@ -67,7 +67,7 @@ pub struct News {
     pub failed_gates: Vec<Named>,
     /// Where more can be seen; the first is the run's page.
     pub links: Vec<Link>,
-    /// The page that says what to do. The setting `runbook-url` stands in for it where it is empty.
+    /// The page that says what to do. Where `runbook-url` is set, that one stands here, and this one among the links.
     pub runbook: String,
     /// When it began.
     pub started_at: Option<Timestamp>,

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use actions_kit::{CandidateFile, ExitCode, Outputs, Summary, candidate_file::Hook, markdown};
+use actions_kit::{CandidateFile, ExitCode, Outputs, Summary, candidate_file::Hook};
 use anyhow::Context as _;
 use lease::{
     protocol::{Candidate, CandidateConfig, Conclusion},
@@ -309,9 +309,7 @@ fn tell(
     let _gone = std::fs::remove_file(&output_file);
     let mut summary = Summary::new();
     summary.paragraph(&report.line());
-    if let Some(now) = &report.now {
-        summary.paragraph(&format!("**What now:** {}", markdown::prose(now)));
-    }
+    report.tell_what_now(&mut summary);
     if report.whole_story {
         story.tell(&mut summary);
         if report.exit != ExitCode::Success && !tail.is_empty() {

@@ -15,7 +15,7 @@ use std::time::Duration;
 use actions_kit::{ExitCode, duration};
 use chrono::{DateTime, TimeDelta, Utc};
 use github::{Client, ClientOptions, GitHubError, Run, RunFilter, RunStatus};
-use leg::Voice;
+use leg::{Section, Voice};
 
 use crate::{
     closing,
@@ -187,17 +187,20 @@ fn finish(
     voice: &Voice,
 ) -> ExitCode {
     let report: Report = match &error {
-        Some(error) => report::refused(
-            if error.is_unknown() {
-                ExitCode::ServiceUnavailable
-            } else {
-                ExitCode::Failed
-            },
-            format!(
-                "{}; then baton failed to {error}",
-                telling::headline(&config.target, mode, looked)
-            ),
-        ),
+        Some(error) => Report {
+            section: Some(Section::GITHUB_OUT_OF_REACH),
+            ..report::refused(
+                if error.is_unknown() {
+                    ExitCode::ServiceUnavailable
+                } else {
+                    ExitCode::Failed
+                },
+                format!(
+                    "{}; then baton failed to {error}",
+                    telling::headline(&config.target, mode, looked)
+                ),
+            )
+        },
         None => telling::report(&config.target, mode, looked),
     };
     let summary = telling::summary(&config.target, mode, looked, &report);

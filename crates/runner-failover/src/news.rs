@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use lease::store::Snapshot;
 use ledger::{AlertKind, Deployment, Event, Gate, Party, TakeoverReason};
+use leg::Section;
 use notify::{Link, Moment, Named, News};
 
 use crate::{
@@ -54,6 +55,7 @@ pub(crate) fn of_deployment(
             .unwrap_or_default(),
         detail,
         what_now: report.now.clone().unwrap_or_default(),
+        runbook: report.section.map(Section::url).unwrap_or_default(),
         timeline: story
             .entries
             .iter()
@@ -99,6 +101,7 @@ pub(crate) fn of_queue(
         what_now: "Look at the deployment at the head of the queue: `mode: status` says what it does. Cancel the runs that \
                    nobody needs any more."
             .to_owned(),
+        runbook: Section::STUCK_IN_THE_QUEUE.url(),
         ..News::new(AlertKind::QueueDeep, format!("{}/queue", holder.id))
     };
     identify(&mut news, config, lock, holder);

@@ -5,7 +5,7 @@ use lease::{
     protocol::{Person, PersonConfig, PersonEnd, Request},
     shell,
 };
-use leg::{NoHands, ThisHost, Voice};
+use leg::{NoHands, Section, ThisHost, Voice};
 
 use crate::{
     closing,
@@ -70,14 +70,19 @@ pub(crate) async fn run(
                 ..report::refused(ExitCode::Success, headline)
             }
         }
-        Some(PersonEnd::Refused(why)) => {
-            report::refused(ExitCode::Failed, format!("failed to {asked}: {why}"))
-        }
+        Some(PersonEnd::Refused(why)) => Report {
+            section: Some(Section::PERSON_REFUSED),
+            ..report::refused(ExitCode::Failed, format!("failed to {asked}: {why}"))
+        },
         Some(PersonEnd::StoreLost(error)) => report::store_lost(&error.to_string()),
-        None => report::refused(ExitCode::Failed, format!("failed to {asked}")),
+        None => Report {
+            section: Some(Section::PERSON_REFUSED),
+            ..report::refused(ExitCode::Failed, format!("failed to {asked}"))
+        },
     };
     let mut summary = Summary::new();
     summary.paragraph(&report.line());
+    report.tell_what_now(&mut summary);
     summary.paragraph(&format!(
         "{} said: {}",
         markdown::text(&mode.actor),

@@ -1,8 +1,9 @@
 //! What a conclusion means to the world: exit code, outputs, the first line of the summary, and what to do now.
 
-use actions_kit::{ExitCode, command::Level, markdown};
+use actions_kit::{ExitCode, Summary, command::Level, markdown};
 use lease::protocol::{Conclusion, Verdict};
 use ledger::{DeploymentState, FailureReason, Outcome};
+use leg::Section;
 use supervisor::signals::Received;
 
 /// The end of this process, as it is told.
@@ -18,6 +19,8 @@ pub(crate) struct Report {
     pub(crate) headline: String,
     /// What a person should do, where they should do something.
     pub(crate) now: Option<String>,
+    /// The section of the runbook that says more of it.
+    pub(crate) section: Option<Section>,
     /// The whole story is worth telling here; otherwise one line is enough.
     pub(crate) whole_story: bool,
 }
@@ -65,6 +68,7 @@ fn well(outcome: &str, headline: String) -> Report {
         sign: "✅",
         headline,
         now: None,
+        section: None,
         whole_story: false,
     }
 }
@@ -78,6 +82,7 @@ fn badly(exit: ExitCode, outcome: &str, headline: String, now: &str) -> Report {
         sign: "❌",
         headline,
         now: (!now.is_empty()).then(|| now.to_owned()),
+        section: Section::of_exit(exit),
         whole_story: true,
     }
 }
@@ -118,7 +123,8 @@ pub(crate) fn candidate(conclusion: &Conclusion, about: &About<'_>) -> Report {
                 ),
             )
         },
-        Conclusion::HandedOver { detail, to, .. } => Report {
+        Conclusion::HandedOver { reason, detail, to } => Report {
+            section: Some(Section::of_takeover(*reason)),
             level: Level::Warning,
             sign: "⚠️",
             ..badly(
@@ -128,14 +134,17 @@ pub(crate) fn candidate(conclusion: &Conclusion, about: &About<'_>) -> Report {
                 "Nothing, if the verdict is green. The log of this step says why it failed here.",
             )
         },
-        Conclusion::LostLease { to } => badly(
-            ExitCode::Failed,
-            "",
-            format!(
-                "{me} lost the lease while deploying {what}, and its command was ended; {to} went on"
-            ),
-            "Look why this runner could not reach the store, before it is used again.",
-        ),
+        Conclusion::LostLease { to } => Report {
+            section: Some(Section::LEASE_LOST),
+            ..badly(
+                ExitCode::Failed,
+                "",
+                format!(
+                    "{me} lost the lease while deploying {what}, and its command was ended; {to} went on"
+                ),
+                "Look why this runner could not reach the store, before it is used again.",
+            )
+        },
         Conclusion::Over {
             outcome,
             reason,
@@ -214,6 +223,7 @@ pub(crate) fn candidate(conclusion: &Conclusion, about: &About<'_>) -> Report {
         },
         Conclusion::Unfit => Report {
             whole_story: false,
+            section: Some(Section::PREFLIGHT_FAILED),
             ..badly(
                 ExitCode::Failed,
                 "",
@@ -298,6 +308,7 @@ fn ended(
     match outcome {
         Outcome::Succeeded => well(&name, format!("{} deployed {what}", about.holder())),
         Outcome::Superseded => Report {
+            section: Section::of_outcome(outcome),
             level: Level::Warning,
             sign: "⚠️",
             ..well(
@@ -332,12 +343,17 @@ fn ended(
                 Some(FailureReason::Preflight) => "Mend what the preflight steps of the legs name.",
                 _ => "Read the log of the leg that failed last, mend the cause, and deploy again.",
             };
-            badly(
-                ExitCode::Failed,
-                &name,
-                format!("{what} failed{because}"),
-                now,
-            )
+            Report {
+                section: reason.map_or(Section::of_outcome(outcome), |reason| {
+                    Some(Section::of_failure(reason))
+                }),
+                ..badly(
+                    ExitCode::Failed,
+                    &name,
+                    format!("{what} failed{because}"),
+                    now,
+                )
+            }
         }
         Outcome::Cancelled => Report {
             level: Level::Warning,
@@ -374,6 +390,16 @@ impl Report {
     /// The first line of a summary.
     pub(crate) fn line(&self) -> String {
         format!("{} {}", self.sign, markdown::text(&self.headline))
+    }
+
+    /// What follows from it, below that line: nothing where all is well.
+    pub(crate) fn tell_what_now(&self, summary: &mut Summary) {
+        if let Some(now) = &self.now {
+            summary.paragraph(&format!("**What now:** {}", markdown::prose(now)));
+        }
+        if let Some(section) = self.section {
+            summary.paragraph(&section.line());
+        }
     }
 }
 

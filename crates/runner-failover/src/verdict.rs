@@ -9,7 +9,7 @@ use lease::{
     shell,
 };
 use ledger::{AlertKind, Deployment, Outcome};
-use leg::{ThisHost, Voice};
+use leg::{Section, ThisHost, Voice};
 use supervisor::signals::{Received, Signals};
 use tokio::{sync::watch, time::Instant};
 
@@ -274,6 +274,7 @@ fn told_to_stop(received: Received) -> Report {
         sign: "⚠️",
         headline: format!("verdict was told to stop by {received} before the deployment had ended"),
         now: Some("The ledger knows how it ends: `mode: status`.".to_owned()),
+        section: Some(Section::CANCELLED),
         whole_story: false,
     }
 }
@@ -300,12 +301,10 @@ fn tell(
     let mut summary = Summary::new();
     summary.heading(&format!("Deployment to {}", config.target));
     summary.paragraph(&report.line());
-    if let Some(now) = &report.now {
-        summary.paragraph(&format!("**What now:** {}", markdown::prose(now)));
-    }
+    report.tell_what_now(&mut summary);
     let runbook = config.runbook.as_ref().filter(|_| report.now.is_some());
     if let Some(runbook) = runbook {
-        summary.paragraph(&format!("**Runbook:** {}", markdown::text(runbook)));
+        summary.paragraph(&format!("**Your runbook:** {}", markdown::text(runbook)));
     }
     for (what, told) in told {
         told.tell(what, &mut summary, voice);

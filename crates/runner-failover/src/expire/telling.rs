@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use actions_kit::{ExitCode, Outputs, Summary, command::Level, duration, markdown};
 use github::Run;
+use leg::Section;
 
 use super::{Fate, Looked};
 use crate::{
@@ -65,6 +66,7 @@ pub(super) fn report(target: &str, mode: &ExpireMode, looked: &[Looked]) -> Repo
     };
     Report {
         whole_story: true,
+        section: Some(Section::GITHUB_OUT_OF_REACH),
         ..report::refused(
             exit,
             format!(
@@ -98,6 +100,7 @@ pub(super) fn summary(
     let mut summary = Summary::new();
     summary.heading(&format!("Approvals of {}", markdown::text(target)));
     summary.paragraph(&report.line());
+    report.tell_what_now(&mut summary);
     if mode.dry_run {
         summary.paragraph("`dry-run`: nothing was cancelled.");
     }

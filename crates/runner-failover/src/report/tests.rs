@@ -104,6 +104,9 @@ fn every_conclusion_has_the_exit_code_of_the_issue_and_the_right_proceed() {
         assert_eq!(report.exit.number(), code, "{conclusion:?}");
         assert_eq!(report.outcome, outcome, "{conclusion:?}");
         assert_eq!(report.proceed, proceed, "{conclusion:?}");
+        // A healthy end shows nothing new; one that deploys nothing is no such end.
+        let well = code == 0 && outcome != "superseded";
+        assert_eq!(report.section.is_none(), well, "{conclusion:?}");
     }
 }
 
@@ -144,5 +147,22 @@ fn an_idle_standby_tells_no_story_and_shows_a_commit_as_git_does() {
         report.headline.contains("0123456 to production"),
         "{}",
         report.headline
+    );
+}
+
+#[test]
+fn a_failure_leads_to_the_section_of_its_reason_and_not_of_its_exit_code() {
+    let mut failed = verdict(Outcome::Failed);
+    if let Conclusion::Judged(verdict) = &mut failed {
+        verdict.reason = Some(FailureReason::GatesMissing);
+    }
+    let report = candidate(&failed, &about(None));
+    assert_eq!(report.section, Some(Section::GATES_MISSING));
+    let mut summary = Summary::new();
+    report.tell_what_now(&mut summary);
+    let text = summary.text(&Default::default());
+    assert!(
+        text.contains("**Runbook:** [nobody-judged-the-gates](https://"),
+        "{text}"
     );
 }

@@ -2,6 +2,7 @@
 
 use actions_kit::{ExitCode, Outputs, Summary, command::Level, markdown};
 use github::RunnerStatus;
+use leg::Section;
 
 use super::{
     choice::{Absence, Choice, Side, Standing},
@@ -62,9 +63,7 @@ pub(crate) fn tell(target: &str, mode: &SelectMode, evidence: &Evidence, choice:
     let mut summary = Summary::new();
     summary.heading(&format!("A runner for {}", markdown::text(target)));
     summary.paragraph(&report.line());
-    if let Some(now) = &report.now {
-        summary.paragraph(&format!("**What now:** {}", markdown::prose(now)));
-    }
+    report.tell_what_now(&mut summary);
     if let Some(runs_on) = runs_on {
         summary.paragraph(&format!("`runs-on`: {}", markdown::code(&runs_on)));
     }
@@ -168,6 +167,7 @@ fn chose(target: &str, side: Side, evidence: &Evidence) -> Report {
         sign: if plain { "✅" } else { "⚠️" },
         headline: format!("{target} goes to the {word}{name}: {why}{queues}{because}"),
         now: None,
+        section: None,
         whole_story: true,
     }
 }
@@ -175,6 +175,7 @@ fn chose(target: &str, side: Side, evidence: &Evidence) -> Report {
 fn unsure(target: &str, evidence: &Evidence) -> Report {
     failure(
         ExitCode::ServiceUnavailable,
+        Section::GITHUB_OUT_OF_REACH,
         format!(
             "no runner is chosen for {target}: {}{}",
             both(evidence),
@@ -206,6 +207,7 @@ fn nobody(target: &str, mode: &SelectMode, evidence: &Evidence) -> Report {
         .collect();
     failure(
         ExitCode::Failed,
+        Section::BOTH_RUNNERS_FAILED,
         format!("no runner can take {target}: {}{notes}", both(evidence)),
         format!(
             "Start a runner {wanted}; or correct the inputs, where no runner is meant to be so."
@@ -213,7 +215,7 @@ fn nobody(target: &str, mode: &SelectMode, evidence: &Evidence) -> Report {
     )
 }
 
-fn failure(exit: ExitCode, headline: String, now: String) -> Report {
+fn failure(exit: ExitCode, section: Section, headline: String, now: String) -> Report {
     Report {
         exit,
         outcome: String::new(),
@@ -222,6 +224,7 @@ fn failure(exit: ExitCode, headline: String, now: String) -> Report {
         sign: "❌",
         headline,
         now: Some(now),
+        section: Some(section),
         whole_story: true,
     }
 }
