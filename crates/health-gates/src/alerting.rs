@@ -5,7 +5,7 @@ use std::time::Duration;
 use gates::judgement::Judgement;
 use health_gates::report::{About, Report};
 use ledger::{AlertKind, Channel};
-use leg::Voice;
+use leg::{Section, Voice};
 use notify::{Link, Named, News};
 use tokio::time::Instant;
 
@@ -83,6 +83,7 @@ fn news(config: &Config, report: &Report, title: String) -> News {
         reason: "gates".to_owned(),
         detail: report.detail(),
         what_now: "Look at the gates that failed: this step has changed nothing.".to_owned(),
+        runbook: Section::HEALTH_CHECKS_FAILING.url(),
         runners: context
             .runner_name
             .iter()

@@ -4,7 +4,7 @@ use actions_kit::{ExitCode, Outputs, Status, Summary, Written, command::Level, m
 use gates::judgement::Judgement;
 use health_gates::report::{self, About, Report};
 use ledger::Channel;
-use leg::Voice;
+use leg::{Section, Voice};
 
 use crate::{config::Config, judging::RolledBack};
 
@@ -130,6 +130,7 @@ pub(crate) fn judged(
         summary.paragraph(&format!("{} {}", Status::Fail.sign(), markdown::text(bar)));
     }
     summary.append(&report.summary(&told.now));
+    runbook(told.exit, &mut summary);
     for channel in &told.alerted {
         summary.paragraph(&alerted(channel));
         if !channel.told {
@@ -208,8 +209,20 @@ pub(crate) fn bar(config: &Config, told: &Told, voice: &Voice) -> ExitCode {
     let mut summary = Summary::new();
     summary.paragraph(&format!("{sign} {}", markdown::text(headline)));
     summary.paragraph(&format!("**What now:** {}", markdown::prose(&told.now)));
+    runbook(told.exit, &mut summary);
     let result = if stopped { "stopped" } else { "fail" };
     finish(config, &empty(result), &summary, told.exit, voice)
+}
+
+/// Leads to what to do about an end that was not well.
+fn runbook(exit: ExitCode, summary: &mut Summary) {
+    let section = match exit {
+        ExitCode::Failed => Some(Section::HEALTH_CHECKS_FAILING),
+        exit => Section::of_exit(exit),
+    };
+    if let Some(section) = section {
+        summary.paragraph(&section.line());
+    }
 }
 
 fn annotate(level: Level, text: &str, voice: &Voice) {

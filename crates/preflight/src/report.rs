@@ -1,7 +1,8 @@
 //! How the judgement is told: the step summary, the log, the annotations and the JSON report.
 
 pub use actions_kit::markdown::prose;
-use actions_kit::{Summary, duration, markdown};
+use actions_kit::{CheckGroup, ExitCode, Summary, duration, markdown};
+use leg::Section;
 use serde::Serialize;
 
 use crate::{
@@ -160,6 +161,9 @@ pub fn summary(
     ));
     if !now.is_empty() {
         summary.paragraph(&format!("**What now:** {}", prose(now)));
+        for section in sections(judgement) {
+            summary.paragraph(&section.line());
+        }
     }
     if !judgement.rows.is_empty() {
         let rows = judgement.rows.iter().map(|row| {
@@ -208,6 +212,23 @@ pub fn summary(
         about.github_requests
     ));
     summary
+}
+
+/// What to do about each group that failed. Where none did, the files could not be written: a runner that is not fit.
+fn sections(judgement: &Judgement) -> Vec<Section> {
+    let failed = judgement
+        .rows
+        .iter()
+        .filter(|row| row.status == Status::Fail);
+    let mut sections: Vec<Section> = failed
+        .filter_map(|row| CheckGroup::new(row.check.group.number))
+        .filter_map(|group| Section::of_exit(ExitCode::Group(group)))
+        .collect();
+    sections.dedup();
+    if sections.is_empty() {
+        sections.push(Section::RUNNER_NOT_FIT);
+    }
+    sections
 }
 
 fn told(given: &Override) -> String {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actions_kit::{ExitCode, Outputs, Redactor, Summary, Written, markdown};
 use ledger::Outcome;
-use leg::Voice;
+use leg::{Section, Voice};
 use preflight::{
     Status,
     judgement::Judgement,
@@ -179,6 +179,7 @@ pub(crate) fn stopped(
     voice.warning(&headline);
     let mut summary = Summary::new();
     summary.paragraph(&format!("⚠️ {}", markdown::text(&headline)));
+    summary.paragraph(&Section::CANCELLED.line());
     last_words(config, &summary, exit, voice);
     Ok(exit)
 }
@@ -239,6 +240,7 @@ fn bar(
     let mut summary = Summary::new();
     summary.paragraph(&format!("❌ {}", markdown::text(headline)));
     summary.paragraph(&format!("**What now:** {}", report::prose(now)));
+    summary.paragraph(&Section::WRONG_INPUT.line());
     finish(config, &outputs, &summary, exit, voice)
 }
 

@@ -1,7 +1,7 @@
 //! The last words: log, annotations, outputs, summary and report.
 
 use actions_kit::{ExitCode, Outputs, Status, Summary, Written, markdown};
-use leg::Voice;
+use leg::{Section, Voice};
 use push_metrics::figures::Report;
 use serde_json::{Value, json};
 
@@ -212,6 +212,7 @@ fn conclude(
             now.push_str(&format!(" {NOTHING_LOST}"));
         }
         summary.paragraph(&now);
+        summary.paragraph(&Section::METRICS_NOT_PUSHED.line());
     }
     outputs.set("result", if incomplete { "incomplete" } else { "pass" });
     let mut whole = figures;
