@@ -115,6 +115,34 @@ fn clients_that_never_end_a_request_or_never_read_stop_nobody() {
 }
 
 #[test]
+fn a_client_that_asks_and_never_reads_holds_nobody_up_and_is_cut_off() {
+    let host = Host::new();
+    // Long answers: no buffer of the kernel takes all that is asked for.
+    for number in 0..50 {
+        host.runner(&format!("runner-{number}"));
+    }
+    let exporter = host.export(&[]);
+    let asked = 2000;
+    assert!(exporter.metrics().len() * asked > 64 << 20);
+    let mut deaf = exporter.connect();
+    deaf.write_all(
+        "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
+            .repeat(asked)
+            .as_bytes(),
+    )
+    .unwrap();
+    for _ in 0..20 {
+        assert_eq!(exporter.get("/health").status, 503);
+    }
+    // It is told when it says something more.
+    deaf.set_nonblocking(true).unwrap();
+    test_servers::until(crate::host::PATIENCE, "the end of its connection", || {
+        let end = deaf.write(b"G").err()?;
+        (end.kind() != ErrorKind::WouldBlock).then_some(())
+    });
+}
+
+#[test]
 fn a_client_that_takes_too_long_for_its_request_is_told_and_cut_off() {
     let (_host, exporter) = exporter();
     let answer = exporter.send("GET /metrics HTTP/1.1\r\nHost:");

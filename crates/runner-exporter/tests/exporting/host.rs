@@ -21,6 +21,15 @@ use test_servers::{Process, until};
 /// Stands for "hangs".
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The exporter: as it was built for these tests, or, where a bench uses this file, as it is shipped.
+fn program() -> PathBuf {
+    match option_env!("CARGO_BIN_EXE_runner-exporter") {
+        Some(built) => built.into(),
+        None => PathBuf::from(std::env::var_os("BATON_BIN_DIR").expect("BATON_BIN_DIR"))
+            .join("runner-exporter"),
+    }
+}
+
 pub(crate) struct Host {
     pub(crate) folder: tempfile::TempDir,
 }
@@ -67,7 +76,7 @@ impl Host {
 
     /// The exporter's command line for this host.
     pub(crate) fn exporter(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_runner-exporter"));
+        let mut command = Command::new(program());
         command
             .arg("--units")
             .arg(self.path("units"))

@@ -7,6 +7,7 @@ mod ending;
 mod host;
 mod many;
 mod options;
+mod page;
 mod scraping;
 mod status;
 mod textfile;

@@ -121,6 +121,35 @@ fn a_loss_that_is_long_silent_is_over_and_one_of_a_clock_that_jumped_is_not() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_leaves_the_newer_log_the_newer_one() {
+    let (host, server) = (Host::new(), Server::new());
+    let mut runner = host.runner("runner-1");
+    runner.start();
+    runner.connect(&server);
+    runner.say("[INFO BrokerMessageListener] Session created.");
+    // What was written before the clock was set back lies two days ahead of what is written now.
+    let log = fs::File::options()
+        .append(true)
+        .open(runner.folder.join("_diag/Runner_20260301-100000-utc.log"))
+        .unwrap();
+    let ahead = std::time::Duration::from_secs(2 * 24 * 3600);
+    log.set_modified(std::time::SystemTime::now() + ahead)
+        .unwrap();
+    let exporter = host.export(&[]);
+    exporter.await_reason(&runner, "connected");
+    let lost = "Runner connect error: Name or service not known. Retrying until reconnected.";
+    fs::write(
+        runner.folder.join("_diag/Runner_20260227-100000-utc.log"),
+        format!(
+            "[{} ERR  Terminal] WRITE ERROR: 2026-02-27 10:00:00Z: {lost}\n",
+            now(0)
+        ),
+    )
+    .unwrap();
+    exporter.await_reason(&runner, "disconnected");
+}
+
+#[test]
 fn a_diag_that_cannot_be_read_is_0_and_makes_the_exporter_ill() {
     let (host, server) = (Host::new(), Server::new());
     let mut runner = host.runner("runner-1");
