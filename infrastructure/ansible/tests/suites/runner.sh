@@ -71,7 +71,6 @@ suite_configure() {
 }
 
 suite_decommission() {
-    [[ -e $work/before ]] || contents runner-production-1 >"$work/before"
     provision
     refused 'name the hosts with --limit' runner-decommission
     well runner-decommission --check --limit runner-production-1
