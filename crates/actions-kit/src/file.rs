@@ -1,9 +1,9 @@
 //! Files that others read: there whole, or not at all.
 
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
+    fs::{self, DirBuilder, OpenOptions, Permissions},
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt, PermissionsExt},
     path::Path,
 };
 
@@ -37,16 +37,28 @@ pub fn write_whole(path: &Path, text: &str) -> io::Result<()> {
             .create(folder)?;
     }
     let beside = path.with_extension(format!("{}.new", std::process::id()));
+    replace(path, &beside, text, 0o600)
+}
+
+/// Puts `text` in the place of the file at `path`, with these permissions whatever the umask is: written to `beside` first, a
+/// name in the same folder, then renamed, so that nobody sees half of it.
+///
+/// # Errors
+/// What the system said; then `path` is as it was, and nothing is left beside it.
+pub fn replace(path: &Path, beside: &Path, text: &str, mode: u32) -> io::Result<()> {
     let written = OpenOptions::new()
         .create(true)
         .write(true)
         .truncate(true)
         .mode(0o600)
-        .open(&beside)
-        .and_then(|mut file| file.write_all(text.as_bytes()))
-        .and_then(|()| fs::rename(&beside, path));
+        .open(beside)
+        .and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.set_permissions(Permissions::from_mode(mode))
+        })
+        .and_then(|()| fs::rename(beside, path));
     if written.is_err() {
-        let _gone = fs::remove_file(&beside);
+        let _gone = fs::remove_file(beside);
     }
     written
 }

@@ -77,7 +77,7 @@ pub use context::GitHubContext;
 pub use credentials::{has_credentials, without_credentials};
 pub use environment::Environment;
 pub use exit::{CheckGroup, ExitCode};
-pub use file::write_whole;
+pub use file::{replace, write_whole};
 pub use help::{TARGET, VERSION};
 pub use input::{Input, Kind};
 pub use output::Outputs;

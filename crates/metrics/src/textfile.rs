@@ -1,9 +1,7 @@
 //! A text as a file that node_exporter reads.
 
 use std::{
-    fs::{self, OpenOptions, Permissions},
-    io::{self, Write as _},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -60,28 +58,17 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     };
     // Not .prom: what a killed process leaves behind must not be read.
     let beside = target.with_extension(format!("prom.{}.new", std::process::id()));
-    let written = OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&beside)
-        .and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.set_permissions(Permissions::from_mode(MODE))
-        })
-        .and_then(|()| fs::rename(&beside, &target));
-    if written.is_err() {
-        let _gone = fs::remove_file(&beside);
-    }
-    written
+    actions_kit::replace(&target, &beside, text, MODE)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::os::unix::fs::symlink;
+    use std::{
+        fs::Permissions,
+        os::unix::fs::{PermissionsExt as _, symlink},
+    };
 
     use super::*;
 

@@ -2,9 +2,7 @@
 //! (<https://github.com/prometheus/node_exporter#textfile-collector>).
 
 use std::{
-    fs::{self, OpenOptions, Permissions},
-    io::{self, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -28,20 +26,7 @@ pub(crate) fn write(folder: &Path, text: &str) -> Result<(), TextfileError> {
     let path = folder.join(NAME);
     // Not .prom: what a killed process leaves behind must not be read.
     let beside = folder.join(format!(".{NAME}.{}.new", std::process::id()));
-    let written = OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&beside)
-        .and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            // The umask has no say in it: node_exporter is another user.
-            file.set_permissions(Permissions::from_mode(0o644))
-        })
-        .and_then(|()| fs::rename(&beside, &path));
-    written.map_err(|source| {
-        let _gone = fs::remove_file(&beside);
-        TextfileError { path, source }
-    })
+    // node_exporter is another user.
+    actions_kit::replace(&path, &beside, text, 0o644)
+        .map_err(|source| TextfileError { path, source })
 }
